@@ -1,0 +1,50 @@
+//! What a program tells while it runs, wherever that goes.
+
+use std::fmt;
+use std::rc::Rc;
+
+/// Takes the lines that a program tells, one call for each; a silent one costs nothing.
+///
+/// ```
+/// use selkey::apps::Transcript;
+///
+/// let shown = Transcript::new(|line| println!("server: {line}"));
+/// shown.say(format_args!("Accepted connection from {}", "127.0.0.1:42852"));
+/// assert!(!shown.is_silent() && Transcript::silent().is_silent());
+/// ```
+#[derive(Clone, Default)]
+pub struct Transcript {
+    tell: Option<Rc<Tell>>,
+}
+
+type Tell = dyn Fn(fmt::Arguments<'_>);
+
+impl Transcript {
+    /// Hands each line to `tell`, without its newline.
+    pub fn new(tell: impl Fn(fmt::Arguments<'_>) + 'static) -> Transcript {
+        Transcript { tell: Some(Rc::new(tell)) }
+    }
+
+    /// Tells nobody.
+    pub fn silent() -> Transcript {
+        Transcript::default()
+    }
+
+    /// Whether nobody is told, so that a line need not be made.
+    pub fn is_silent(&self) -> bool {
+        self.tell.is_none()
+    }
+
+    /// Tells one line.
+    pub fn say(&self, line: fmt::Arguments<'_>) {
+        if let Some(tell) = &self.tell {
+            tell(line);
+        }
+    }
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcript").field("silent", &self.is_silent()).finish()
+    }
+}

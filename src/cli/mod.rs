@@ -1,0 +1,89 @@
+//! The command line: what is asked for, and how it ended.
+
+mod address;
+mod demo;
+mod multiconn;
+mod output;
+mod signals;
+mod socket_options;
+mod sockets;
+mod usage;
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use output::complain;
+
+/// Python-style socket programs on a selector: servers, clients, measurements.
+#[derive(Parser)]
+#[command(version, about, disable_help_subcommand = true, after_help = "Example: selkey demo")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything at once in one process: a server on a free port, clients, the transcript of both
+    #[command(after_help = "Example: selkey demo")]
+    Demo,
+    /// Echo to any number of connections at once
+    MulticonnServer(multiconn::Server),
+    /// Open many connections, send two messages on each, check what comes back
+    MulticonnClient(multiconn::Client),
+    /// The sockets of this machine: queues, ends, states, programs; what netstat shows
+    Sockets(sockets::Sockets),
+}
+
+/// Exit status 0 done, 1 failed, 2 usage.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand || !error.use_stderr() => {
+            error.exit()
+        }
+        Err(error) => {
+            complain(format_args!("{}", usage::explain(&error)));
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match cli.command {
+        Command::Demo => demo::run(),
+        Command::MulticonnServer(server) => server.run(),
+        Command::MulticonnClient(client) => client.run(),
+        Command::Sockets(sockets) => sockets.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("error: {error}{}", hint(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What to do about it, where that is not plain.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "; is the port right, the server started, no firewall between?",
+        io::ErrorKind::AddrInUse => "; another program listens there, port 0 takes a free one",
+        // A socket option that needs a privilege is EPERM, and says itself what it needs.
+        io::ErrorKind::PermissionDenied if errno(error) == Some(libc::EACCES) => "; ports below 1024 need a privilege",
+        _ => "",
+    }
+}
+
+/// What the system said, however much was put in front of it.
+fn errno(error: &io::Error) -> Option<i32> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(errno);
+        }
+        cause = error.source();
+    }
+    None
+}

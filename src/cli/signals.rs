@@ -1,0 +1,39 @@
+//! Signals as readiness: each becomes a byte on a socket pair that the loop watches like any other.
+
+use std::io::{self, IsTerminal, stdout};
+use std::os::unix::net::UnixStream;
+
+use selkey::backend::Backend;
+use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+use super::output::say;
+
+/// Ends the loop on SIGINT and SIGTERM.
+pub fn watch<B: Backend>(reactor: &mut Reactor<Box<dyn Protocol>, B>) -> io::Result<()> {
+    for (signal, line) in
+        [(SIGINT, "Caught keyboard interrupt, exiting"), (SIGTERM, "Caught termination signal, exiting")]
+    {
+        let (ours, theirs) = UnixStream::pair()?;
+        pipe::register(signal, theirs)?;
+        let stop = Stop { line, handle: reactor.handle() };
+        reactor.adopt(ours, Box::new(stop))?;
+    }
+    Ok(())
+}
+
+struct Stop {
+    line: &'static str,
+    handle: Handle,
+}
+
+impl Protocol for Stop {
+    fn receive<'i>(&mut self, input: &'i [u8], _out: &mut Out<'i, '_>) -> Flow {
+        // A terminal shows `^C` without ending that line.
+        let gap = if stdout().is_terminal() { "\n" } else { "" };
+        say(format_args!("{gap}{}", self.line));
+        self.handle.stop();
+        Flow::used(input.len())
+    }
+}

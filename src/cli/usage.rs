@@ -1,0 +1,41 @@
+//! What is wrong with the arguments, on one line; and numbers as arguments.
+
+use std::fmt::Display;
+use std::process::exit;
+use std::str::FromStr;
+
+use super::output::complain;
+
+/// The message of a usage error without its layout: what is wrong, what was perhaps meant, how the command is used.
+pub fn explain(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let (mut explained, mut hint) = (String::new(), "try --help".to_owned());
+    for paragraph in text.trim().split("\n\n") {
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.starts_with("error: ") {
+            explained = line;
+        } else if let Some(tip) = line.strip_prefix("tip: ").filter(|tip| tip.contains("similar")) {
+            hint = tip.to_owned();
+        } else if let Some(usage) = line.strip_prefix("Usage: ").filter(|_| hint.starts_with("try")) {
+            hint = format!("usage: {usage}; try --help");
+        }
+    }
+    format!("{explained}; {hint}")
+}
+
+/// Ends the program over arguments that clap took but that mean nothing: one line, status 2.
+pub fn refuse(what: &str) -> ! {
+    complain(format_args!("error: {what}; try --help"));
+    exit(2)
+}
+
+/// Reads a whole number of this range.
+pub fn within<N>(least: N, most: N) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + PartialOrd + Display + Copy,
+{
+    move |text| match text.parse() {
+        Ok(number) if least <= number && number <= most => Ok(number),
+        _ => Err(format!("expected a whole number from {least} to {most}")),
+    }
+}

@@ -1,0 +1,112 @@
+//! Accepting: in batches, and with patience when descriptors run out.
+
+use std::time::Instant;
+
+use super::*;
+use crate::socket::{Accept, SocketFile};
+
+/// How many connections are accepted before the others get their turn.
+const BATCH: usize = 64;
+
+/// How long a listener that ran out of descriptors rests before it looks for some that were freed elsewhere in the process or the system.
+const REST: Duration = Duration::from_millis(100);
+
+pub(super) struct Listener<P> {
+    make: Box<dyn FnMut(&Socket) -> P>,
+    /// Goes with the listener.
+    _file: Option<SocketFile>,
+}
+
+impl<P> Listener<P> {
+    pub(super) fn new(make: impl FnMut(&Socket) -> P + 'static, file: Option<SocketFile>) -> Listener<P> {
+        Listener { make: Box::new(make), _file: file }
+    }
+}
+
+/// Listeners that rest because descriptors or memory ran out. Out of the selector's set they cost nothing, though their queues are ready.
+#[derive(Default)]
+pub(super) struct Starved {
+    listeners: Vec<Key>,
+    /// When to look again. No clock is read while nobody rests.
+    until: Option<Instant>,
+}
+
+impl Starved {
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// A descriptor of our own was closed: look in this turn.
+    pub(super) fn freed(&mut self) {
+        if self.until.is_some() {
+            self.until = Some(Instant::now());
+        }
+    }
+}
+
+impl<P: Protocol, B: Backend> Reactor<P, B> {
+    #[inline(never)]
+    pub(super) fn accept_some(&mut self, key: Key) {
+        if let Err(error) = self.accept(key) {
+            self.broken = Some(error);
+        }
+    }
+
+    /// Takes a batch of connections off a listener's queue. Answers whether there may be more.
+    fn accept(&mut self, key: Key) -> io::Result<bool> {
+        for _ in 0..BATCH {
+            let Some((socket, Entry::Listener(listener))) = self.selector.get_mut(key) else { return Ok(false) };
+            match socket::accept(socket) {
+                Ok(Accept::Connection(connection)) => {
+                    let protocol = (listener.make)(&connection);
+                    // The selector's refusal is one connection's misfortune: it is closed.
+                    let _ = self.admit(connection, protocol);
+                }
+                Ok(Accept::Skipped) => {}
+                Ok(Accept::Pending) => return Ok(false),
+                Ok(Accept::Exhausted(_)) => {
+                    self.rest(key);
+                    return Ok(false);
+                }
+                Err(error) => {
+                    let what = socket::local_name(socket);
+                    self.remove(key);
+                    return Err(about(format_args!("cannot accept on {what}"), error));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn rest(&mut self, key: Key) {
+        if self.selector.modify(key, Events::default()).is_ok() {
+            self.starved.listeners.push(key);
+            self.starved.until = Some(Instant::now() + REST);
+            self.look_up = true;
+        }
+    }
+
+    /// Lets listeners that rest look again when it is time.
+    pub(super) fn feed_starved(&mut self) {
+        if self.starved.timeout() == Some(Duration::ZERO) {
+            self.starved.until = None;
+            for key in self.starved.listeners.drain(..) {
+                // A listener that the selector does not take back is gone; no peer can cause that.
+                let _ = self.selector.modify(key, EVENT_READ);
+            }
+        }
+    }
+
+    /// Accepts whoever waits already, then listens no more.
+    pub(super) fn close_listeners(&mut self) -> io::Result<()> {
+        let is_listener = |(key, entry): (Key, &crate::selector::SelectorKey<Socket, Entry<P>>)| {
+            matches!(entry.data(), Entry::Listener(_)).then_some(key)
+        };
+        let listeners: Vec<Key> = self.selector.get_map().iter().filter_map(is_listener).collect();
+        for key in listeners {
+            while self.accept(key)? {}
+            self.selector.unregister(key);
+        }
+        Ok(())
+    }
+}

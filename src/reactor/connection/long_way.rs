@@ -1,0 +1,230 @@
+//! The long way of a connection: parts of messages, full outputs, ends.
+
+use std::mem;
+use std::time::Duration;
+
+use super::*;
+use crate::buffer::Buffer;
+use crate::reactor::{HIGH_WATER, LOW_WATER};
+
+/// What a connection keeps between two turns, while it has to.
+pub(super) struct Held {
+    /// How many unused bytes the protocol asked for; 0 after `Later`, which has the same rest again whatever lies there.
+    need: usize,
+    /// Received and not used yet.
+    input: Buffer,
+    /// Queued and refused by the kernel.
+    pub(super) output: Buffer,
+}
+
+/// A [`Flow`] without its numbers: those travel in registers, a whole flow through memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    More,
+    Later,
+    Close,
+    Abort,
+}
+
+impl<P: Protocol> Connection<P> {
+    pub(super) fn waiting(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.output.len())
+    }
+
+    pub(super) fn need(&self) -> usize {
+        self.held.as_ref().map_or(self.short as usize, |held| held.need)
+    }
+
+    pub(super) fn ask_for(&mut self, need: usize) {
+        match &mut self.held {
+            Some(held) => held.need = need,
+            // The short way knows no 0.
+            None if need == 0 => self.hold().need = 0,
+            None => self.short = short(need),
+        }
+    }
+
+    pub(super) fn hold(&mut self) -> &mut Held {
+        self.held.get_or_insert_with(|| {
+            let need = mem::replace(&mut self.short, NEVER) as usize;
+            Box::new(Held { need, input: Buffer::default(), output: Buffer::default() })
+        })
+    }
+
+    pub(super) fn let_go(&mut self) {
+        if let Some(held) = &self.held
+            && held.input.len() + held.output.len() == 0
+            && held.need > 0
+        {
+            self.short = short(held.need);
+            self.held = None;
+        }
+    }
+
+    /// What was received while something is held, or is less than the protocol asked for.
+    #[inline(never)]
+    pub(super) fn take_in(&mut self, input: &[u8], socket: &Socket, key: Key, queue: &mut Queue) -> Next {
+        let outcome = match &mut self.held {
+            Some(held) if held.input.len() > 0 => {
+                held.input.append(input);
+                self.hear_held(socket, key, queue)
+            }
+            _ => self.hear(input, 0, socket, key, queue),
+        };
+        self.settle(socket, outcome)
+    }
+
+    #[inline(never)]
+    pub(super) fn ended(&mut self, socket: &Socket, key: Key, queue: &mut Queue) -> Next {
+        let outcome = self.end(socket, key, queue);
+        self.settle(socket, outcome)
+    }
+
+    fn hear_held(&mut self, socket: &Socket, key: Key, queue: &mut Queue) -> io::Result<()> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let mut input = mem::take(&mut held.input);
+        let used = self.hear_out(input.as_slice(), 0, socket, key, queue)?;
+        input.consume(used);
+        if let Some(held) = &mut self.held {
+            held.input = input;
+        }
+        Ok(())
+    }
+
+    /// Hands the input from `used` on to the protocol, and holds what it leaves.
+    pub(super) fn hear(
+        &mut self,
+        input: &[u8],
+        used: usize,
+        socket: &Socket,
+        key: Key,
+        queue: &mut Queue,
+    ) -> io::Result<()> {
+        let used = self.hear_out(input, used, socket, key, queue)?;
+        if used < input.len() {
+            self.hold().input.append(&input[used..]);
+        }
+        Ok(())
+    }
+
+    /// Hands the input to the protocol until it wants more than there is, or the output is full. Answers how much is used.
+    fn hear_out(
+        &mut self,
+        input: &[u8],
+        mut used: usize,
+        socket: &Socket,
+        key: Key,
+        queue: &mut Queue,
+    ) -> io::Result<usize> {
+        while !self.paused && input.len() - used >= self.need() {
+            let rest = &input[used..];
+            let mut out = Out::new(rest, queue, self.waiting(), key);
+            let flow = self.protocol.receive(rest, &mut out);
+            used += self.obey(flow, out, rest.len(), socket)?.0;
+        }
+        Ok(used)
+    }
+
+    /// Sends what the protocol queued, and does what it wants. Answers how much of what it was offered is used.
+    #[inline(always)]
+    pub(super) fn obey<'o>(
+        &mut self,
+        flow: Flow,
+        out: Out<'_, 'o>,
+        offered: usize,
+        socket: &Socket,
+    ) -> io::Result<(usize, &'o mut Queue)> {
+        // Whatever the protocol asks for: never again with the same bytes, unless it put them off while output drains.
+        let (verb, used, need) = match flow {
+            Flow::More { used: 0, need } => (Verb::More, 0, need.max(offered + 1)),
+            Flow::More { used, need } => (Verb::More, used.min(offered), need.max(1)),
+            Flow::Later { used: 0 } if out.queued() == 0 => (Verb::More, 0, offered + 1),
+            Flow::Later { used } => (Verb::Later, used.min(offered), 0),
+            Flow::Close => (Verb::Close, offered, 1),
+            Flow::Abort => (Verb::Abort, offered, 1),
+        };
+        let queue = self.obey_verb(verb, need, out, socket)?;
+        Ok((used, queue))
+    }
+
+    #[inline(never)]
+    fn obey_verb<'o>(
+        &mut self,
+        verb: Verb,
+        need: usize,
+        out: Out<'_, 'o>,
+        mut socket: &Socket,
+    ) -> io::Result<&'o mut Queue> {
+        let queue = match verb {
+            Verb::Abort => {
+                // Only the kind of farewell is lost where this fails.
+                let _ = socket.set_linger(Some(Duration::ZERO));
+                out.forget()
+            }
+            _ => out.deliver(&mut socket, |refused| self.hold().output.append(refused))?,
+        };
+        // Later waits until the socket is writable even where the kernel took everything: a protocol that always has more to say to a peer that
+        // always reads would keep the loop for itself.
+        self.paused |= verb == Verb::Later || self.waiting() >= HIGH_WATER;
+        match verb {
+            Verb::More | Verb::Later => {}
+            Verb::Close => (self.phase, self.paused) = (Phase::Closing, false),
+            Verb::Abort => self.phase = Phase::Gone,
+        }
+        self.ask_for(need);
+        Ok(queue)
+    }
+
+    fn end(&mut self, socket: &Socket, key: Key, queue: &mut Queue) -> io::Result<()> {
+        self.ended = true;
+        let mut rest = self.held.as_mut().map(|held| mem::take(&mut held.input)).unwrap_or_default();
+        let mut out = Out::new(&[], queue, self.waiting(), key);
+        let flow = self.protocol.end(rest.as_slice(), &mut out);
+        // Later with nothing to wait for would be for ever.
+        let flow = if out.queued() == 0 && matches!(flow, Flow::Later { .. }) { Flow::Close } else { flow };
+        rest.consume(self.obey(flow, out, rest.len(), socket)?.0);
+        if self.need() == 0 {
+            self.hold().input = rest;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, socket: &Socket, ready: Events, key: Key, desk: &mut Desk) -> io::Result<()> {
+        if !ready.contains(EVENT_WRITE) {
+            return Ok(());
+        }
+        if let Some(held) = &mut self.held
+            && held.output.len() > 0
+            && let Transfer::Moved(n) = socket::send(socket, held.output.as_slice())?
+        {
+            held.output.consume(n);
+        }
+        if self.paused && self.waiting() <= LOW_WATER {
+            self.paused = false;
+            // What was put off comes first.
+            match self.phase {
+                Phase::Open if !self.ended => self.hear_held(socket, key, &mut desk.queue)?,
+                Phase::Open if self.need() == 0 => self.end(socket, key, &mut desk.queue)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn discard(&mut self, socket: &Socket, left: usize, desk: &mut Desk) -> Next {
+        let left = match socket::receive(socket, &mut desk.input[..]) {
+            Ok(Transfer::Moved(n)) => left.saturating_sub(n),
+            Ok(Transfer::Pending) => return Next::Same,
+            Ok(Transfer::Closed) | Err(_) => return Next::Remove,
+        };
+        self.phase = Phase::Discarding(left);
+        // A close would reset the connection now, and what the kernel has not sent yet would be lost.
+        if left > 0 || socket::is_unacknowledged(socket) { Next::Same } else { Next::Remove }
+    }
+}
+
+/// `need` as what must come at once to go the short way.
+#[inline(always)]
+pub(super) fn short(need: usize) -> u32 {
+    need.clamp(1, NEVER as usize) as u32
+}

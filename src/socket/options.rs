@@ -1,0 +1,142 @@
+//! Socket options: one table, and [`get`], [`set`] and [`dump`] on it; [`Options`] for what a server or client sets.
+//!
+//! ```
+//! use selkey::socket::{Socket, options};
+//! use socket2::{Domain, Type};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+//! let setting = options::set(&socket, "SO_RCVBUF", "64k")?;
+//! println!("{setting}"); // Linux: SO_RCVBUF asked 65536 granted 131072
+//! assert_eq!(options::get(&socket, "rcvbuf")?, setting.granted);
+//!
+//! let error = options::set(&socket, "TCP_NODELAY", "maybe").unwrap_err();
+//! assert_eq!(error.to_string(), r#"TCP_NODELAY takes on or off, not "maybe""#);
+//! # Ok(())
+//! # }
+//! ```
+#![doc = include_str!("options.md")]
+
+mod declared;
+mod option;
+mod table;
+mod value;
+
+use std::{fmt, io};
+
+use socket2::Socket;
+
+use crate::error::about;
+pub use declared::Options;
+pub use option::{Kind, Level, Platform, Role, Scope, SocketOption, Unit, When};
+pub use value::Value;
+
+/// What was asked of an option and what the system made of it.
+///
+/// `{}` shows it on one line, `{:#}` in columns that stand under each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Which.
+    pub option: &'static SocketOption,
+    /// What was asked.
+    pub asked: Value,
+    /// What was read back. Linux doubles the sizes of buffers and clamps them.
+    pub granted: Value,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Setting { option, asked, granted } = self;
+        if f.alternate() {
+            write!(f, "{:<17} asked {asked:<10} granted {granted}", option.name)
+        } else {
+            write!(f, "{} asked {asked} granted {granted}", option.name)
+        }
+    }
+}
+
+/// Every option known, also those that this platform lacks, in the order in which they are set.
+pub fn all() -> &'static [SocketOption] {
+    &table::TABLE
+}
+
+/// The option of this name: `SO_RCVBUF`, `rcvbuf`, `RcvBuf`; `reuse-port` or `reuseport`.
+///
+/// # Errors
+/// There is none; the error names those that are near, or else all.
+pub fn find(name: &str) -> io::Result<&'static SocketOption> {
+    let wanted = plain(name);
+    if let Some(option) = all().iter().find(|option| plain(option.name) == wanted || plain(option.flag) == wanted) {
+        return Ok(option);
+    }
+    let names = |near: &dyn Fn(&str) -> bool| {
+        all().iter().filter(|option| near(&plain(option.name))).map(|option| option.name).collect::<Vec<_>>().join(", ")
+    };
+    let near = names(&|candidate| {
+        distance(candidate, &wanted) <= 2
+            || wanted.len() > 2 && (candidate.contains(&wanted) || wanted.contains(candidate))
+    });
+    let known = match near.as_str() {
+        "" => format!("known are {}", names(&|_| true)),
+        near => format!("near it: {near}"),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no socket option is called {name:?}; {known}")))
+}
+
+/// A name without its level, in small letters, without what separates words.
+fn plain(name: &str) -> String {
+    let name = name.trim().to_ascii_lowercase();
+    let bare =
+        ["so_", "so-", "tcp_", "ip_", "ipv6_"].iter().find_map(|level| name.strip_prefix(level)).unwrap_or(&name);
+    bare.replace(['_', '-'], "")
+}
+
+/// How many letters must be put in, taken out or replaced to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// What the option is now. Sizes are in bytes, and what Linux counts: twice what was asked for buffers.
+///
+/// # Errors
+/// The name is not known, this platform lacks the option, or the socket does (ENOPROTOOPT, EOPNOTSUPP); the error names it.
+pub fn get(socket: &Socket, name: &str) -> io::Result<Value> {
+    let option = find(name)?;
+    option.get(socket).map_err(|error| about(option.name, error))
+}
+
+/// Sets an option and reads it back. A text is read as what the option takes: `on`, `64k`, `1.5` (seconds).
+///
+/// # Errors
+/// As [`get`]; the value is of another kind or out of range; the system refuses it, often for want of a privilege.
+pub fn set(socket: &Socket, name: &str, value: impl Into<Value>) -> io::Result<Setting> {
+    let option = find(name)?;
+    put(socket, option, option.check(value)?)
+}
+
+/// For a value that was checked.
+fn put(socket: &Socket, option: &'static SocketOption, asked: Value) -> io::Result<Setting> {
+    let granted = option.set(socket, &asked).and_then(|()| option.get(socket)).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound if !option.precondition.is_empty() => {
+            about(format_args!("{} {asked} (needs: {})", option.name, option.precondition), error)
+        }
+        _ => about(format_args!("{} {asked}", option.name), error),
+    })?;
+    Ok(Setting { option, asked, granted })
+}
+
+/// Every option that this socket has, with what it is now.
+pub fn dump(socket: &Socket) -> Vec<(&'static SocketOption, io::Result<Value>)> {
+    let has = |option: &&SocketOption| option.applies_to(socket);
+    all().iter().filter(has).map(|option| (option, option.get(socket))).collect()
+}

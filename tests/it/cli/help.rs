@@ -1,0 +1,75 @@
+//! What `--help` says works when pasted.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::{env, iter};
+
+use super::support::{Program, Server, selkey};
+
+/// The port that examples take; a test takes one that is free.
+const PORT: &str = "65432";
+
+/// The subcommands, as `--help` lists them.
+fn commands() -> Vec<String> {
+    let lines = Program::start(&["--help"]).succeed();
+    let listed = lines.iter().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // A long explanation goes on in a line that is indented further.
+    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+/// The line to paste from the help of a subcommand, or from that of the whole.
+fn example(command: Option<&str>) -> String {
+    let args: Vec<&str> = command.into_iter().chain(iter::once("--help")).collect();
+    let lines = Program::start(&args).succeed();
+    let mut examples = lines.iter().filter_map(|line| line.strip_prefix("Example: "));
+    let example = examples.next().unwrap_or_else(|| panic!("no example: {lines:#?}"));
+    assert_eq!(examples.next(), None, "one example is enough");
+    assert!(example.starts_with("selkey "), "{example}");
+    example.to_owned()
+}
+
+/// What a shell makes of the line.
+fn paste(example: &str, port: u16) -> Program {
+    let here = Path::new(selkey().get_program()).parent().unwrap().to_owned();
+    let others = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(iter::once(here).chain(env::split_paths(&others))).unwrap();
+    let line = format!("exec {}", example.replace(PORT, &port.to_string()));
+    Program::of(Command::new("sh").args(["-c", &line]).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped()))
+}
+
+#[test]
+fn every_example_works_when_pasted() {
+    let commands = commands();
+    assert!(commands.iter().any(|command| command == "demo"), "{commands:?}");
+    for command in &commands {
+        let example = example(Some(command));
+        assert!(example.starts_with(&format!("selkey {command}")), "{example}");
+        let Some((family, side)) = command.rsplit_once('-').filter(|(_, side)| ["server", "client"].contains(side))
+        else {
+            // It opens no port: the one of the example is as good as any.
+            paste(&example, PORT.parse().unwrap()).succeed();
+            continue;
+        };
+        // Each side is tried with the other.
+        let server = self::example(Some(&format!("{family}-server")));
+        let server = Server::of(paste(&server, 0));
+        if side == "client" {
+            assert!(!paste(&example, server.address.port()).succeed().is_empty());
+        }
+        let lines = server.program.interrupt();
+        assert_eq!(lines.last().unwrap(), "Caught keyboard interrupt, exiting");
+    }
+}
+
+#[test]
+fn the_first_help_names_a_first_thing_to_try() {
+    assert_eq!(example(None), "selkey demo");
+    paste("selkey demo", 0).succeed();
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let version = concat!("selkey ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(Program::start(&["--version"]).succeed(), [version]);
+}

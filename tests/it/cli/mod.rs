@@ -1,0 +1,12 @@
+//! The command line, run as a process of its own over real sockets.
+
+mod addresses;
+mod crowd;
+mod help;
+mod lifetime;
+mod partners;
+mod peers;
+mod refusals;
+mod shown;
+mod support;
+mod transcripts;

@@ -1,0 +1,204 @@
+//! A program as a process: its lines, its end, and a deadline on everything.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::{PATIENCE, check};
+
+/// The program under test.
+pub fn selkey() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_selkey"))
+}
+
+/// A running program. It is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    stdout: Option<Receiver<String>>,
+    stderr: Option<Receiver<String>>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None`: by a signal.
+    pub status: Option<i32>,
+    /// The lines that nobody took before.
+    pub lines: Vec<String>,
+    pub errors: Vec<String>,
+}
+
+impl Program {
+    pub fn start<S: AsRef<str>>(args: &[S]) -> Program {
+        Program::of(selkey().args(args.iter().map(AsRef::as_ref)).stdout(Stdio::piped()).stderr(Stdio::piped()))
+    }
+
+    /// What is piped is collected.
+    pub fn of(command: &mut Command) -> Program {
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        let stdout = child.stdout.take().map(collect);
+        let stderr = child.stderr.take().map(collect);
+        Program { child, stdout, stderr }
+    }
+
+    /// The next line on standard output; `None` where there will be no more.
+    pub fn next_line(&mut self) -> Option<String> {
+        next(self.stdout.as_ref().unwrap())
+    }
+
+    pub fn line(&mut self) -> String {
+        match self.next_line() {
+            Some(line) => line,
+            None => panic!("said no more, but: {:?}", self.stderr.as_ref().map(rest)),
+        }
+    }
+
+    /// Says nothing for as long as that.
+    pub fn is_silent_for(&self, time: Duration) {
+        let said = self.stdout.as_ref().unwrap().recv_timeout(time);
+        assert_eq!(said, Err(RecvTimeoutError::Timeout));
+    }
+
+    pub fn signal(&self, signal: libc::c_int) {
+        // SAFETY: the call takes no pointers; the child was not waited for yet, so the number is still its own.
+        check(unsafe { libc::kill(self.pid(), signal) });
+    }
+
+    /// Stops the process where it is. It goes on when dropped and when told so by [`Program::signal`].
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+        let mut status = 0;
+        // SAFETY: `status` lives through the call. A stop is reported; the child stays to be waited for.
+        check(unsafe { libc::waitpid(self.pid(), &mut status, libc::WUNTRACED) });
+        assert!(libc::WIFSTOPPED(status));
+    }
+
+    pub fn pid(&self) -> libc::pid_t {
+        self.child.id() as libc::pid_t
+    }
+
+    /// Waits for the end.
+    pub fn end(mut self) -> Ended {
+        // Its ends of the pipes close when it ends, so that the wait below is short.
+        let lines = self.stdout.as_ref().map(rest).unwrap_or_default();
+        let errors = self.stderr.as_ref().map(rest).unwrap_or_default();
+        Ended { status: self.child.wait().unwrap().code(), lines, errors }
+    }
+
+    /// Waits for the end, which must be a good one.
+    pub fn succeed(self) -> Vec<String> {
+        let ended = self.end();
+        assert!(ended.status == Some(0) && ended.errors.is_empty(), "{ended:?}");
+        ended.lines
+    }
+
+    /// As a user ends it.
+    pub fn interrupt(self) -> Vec<String> {
+        self.signal(libc::SIGINT);
+        self.succeed()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (lines, receiver) = channel();
+    thread::spawn(move || {
+        BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| lines.send(line.clone()).is_ok()).count()
+    });
+    receiver
+}
+
+fn next(lines: &Receiver<String>) -> Option<String> {
+    match lines.recv_timeout(PATIENCE) {
+        Ok(line) => Some(line),
+        Err(RecvTimeoutError::Disconnected) => None,
+        Err(RecvTimeoutError::Timeout) => panic!("no line within {PATIENCE:?}"),
+    }
+}
+
+/// Until the stream ends.
+fn rest(lines: &Receiver<String>) -> Vec<String> {
+    let start = Instant::now();
+    let mut all = Vec::new();
+    while let Some(line) = next(lines) {
+        assert!(start.elapsed() < PATIENCE, "no end of lines within {PATIENCE:?}, the last: {line}");
+        all.push(line);
+    }
+    all
+}
+
+/// A server that said where it listens.
+pub struct Server {
+    pub program: Program,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// On a free port of 127.0.0.1.
+    pub fn start(options: &[&str]) -> Server {
+        Server::on("127.0.0.1", 0, options)
+    }
+
+    pub fn on(host: &str, port: u16, options: &[&str]) -> Server {
+        let port = port.to_string();
+        Server::of(Program::start(&[&["multiconn-server", host, &port], options].concat()))
+    }
+
+    pub fn of(mut program: Program) -> Server {
+        let line = program.line();
+        let address = line.strip_prefix("Listening on ").and_then(|address| address.parse().ok());
+        Server { address: address.unwrap_or_else(|| panic!("{line}")), program }
+    }
+
+    /// A client's connection that was accepted, and how the server names it.
+    pub fn meet(&mut self) -> (TcpStream, SocketAddr) {
+        let stream = dial(self.address);
+        let name = stream.local_addr().unwrap();
+        assert_eq!(self.program.line(), format!("Accepted connection from {name}"));
+        (stream, name)
+    }
+}
+
+/// Connects; every receive and send has a deadline.
+pub fn dial(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Sends, and waits until the same has come back.
+pub fn exchange(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).unwrap();
+    let mut back = vec![0; bytes.len()];
+    stream.read_exact(&mut back).unwrap();
+    assert!(back == bytes, "something else came back");
+}
+
+/// The next connection, within the deadline.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    use std::os::fd::AsRawFd;
+    let ready = crate::harness::poll_fd(listener.as_raw_fd(), libc::POLLIN, PATIENCE);
+    assert_eq!(ready, libc::POLLIN, "nobody came within {PATIENCE:?}");
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Runs our client against `address`.
+pub fn client(address: SocketAddr, connections: usize, options: &[&str]) -> Program {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let connections = connections.to_string();
+    Program::start(&[&["multiconn-client", &host, &port, &connections], options].concat())
+}

@@ -1,0 +1,15 @@
+//! What the crate promises, as tests in one binary.
+
+#[cfg(feature = "cli")]
+mod cli;
+mod contract;
+mod fork;
+mod harness;
+mod message;
+mod options;
+#[cfg(target_os = "linux")]
+mod oracle;
+mod reactor;
+mod select;
+mod socket;
+mod sockets;

@@ -1,0 +1,3 @@
+//! Codecs, without a socket.
+
+mod framing;

@@ -1,0 +1,20 @@
+//! What the loop promises, each as a test with real sockets.
+
+mod backends;
+mod close;
+mod cost;
+mod dial;
+mod drain;
+mod echo;
+mod end;
+mod full;
+mod handle;
+mod later;
+mod lend;
+mod listen;
+mod need;
+mod poke;
+mod quiet;
+mod resets;
+mod starved;
+mod support;
