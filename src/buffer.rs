@@ -20,6 +20,11 @@ impl Buffer {
         self.bytes.len() - self.used
     }
 
+    /// Memory taken.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         if self.used > self.len() {
             self.bytes.drain(..self.used);

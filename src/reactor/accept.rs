@@ -1,15 +1,21 @@
 //! Accepting: in batches, and with patience when descriptors run out.
 
-use std::time::Instant;
-
+use super::desk::Shared;
+use super::reserve;
 use super::*;
 use crate::socket::{Accept, SocketFile};
 
-/// How many connections are accepted before the others get their turn.
-const BATCH: usize = 64;
-
 /// How long a listener that ran out of descriptors rests before it looks for some that were freed elsewhere in the process or the system.
 const REST: Duration = Duration::from_millis(100);
+
+/// How long a shortage lasts before those who wait are turned away, one at each look: they had better try another server than wait for nothing.
+const HOPE: Duration = Duration::from_secs(1);
+
+/// How often a shortage is told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// How many connections are told at a time that they are too many; more are closed without a word. Half of the descriptors that are not for connections.
+const REFUSING: usize = 32;
 
 pub(super) struct Listener<P> {
     make: Box<dyn FnMut(&Socket) -> P>,
@@ -29,6 +35,12 @@ pub(super) struct Starved {
     listeners: Vec<Key>,
     /// When to look again. No clock is read while nobody rests.
     until: Option<Instant>,
+    /// Since when nobody could be accepted.
+    since: Option<Instant>,
+    told: Option<Instant>,
+    pub(super) tell: Option<Box<dyn FnMut(&io::Error)>>,
+    /// Connections that are being told that they are too many.
+    pub(super) refusing: usize,
 }
 
 impl Starved {
@@ -54,18 +66,30 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
 
     /// Takes a batch of connections off a listener's queue. Answers whether there may be more.
     fn accept(&mut self, key: Key) -> io::Result<bool> {
-        for _ in 0..BATCH {
+        for _ in 0..self.desk.shared.limits.accepts_per_wake.max(1) {
             let Some((socket, Entry::Listener(listener))) = self.selector.get_mut(key) else { return Ok(false) };
             match socket::accept(socket) {
                 Ok(Accept::Connection(connection)) => {
+                    self.starved.since = None;
+                    let Shared { stats, limits, .. } = &mut self.desk.shared;
+                    stats.accepted += 1;
+                    let kind = if stats.connections - self.starved.refusing < limits.max_connections {
+                        Kind::Accepted
+                    } else {
+                        stats.refused += 1;
+                        if self.starved.refusing >= REFUSING {
+                            continue;
+                        }
+                        Kind::Refused
+                    };
                     let protocol = (listener.make)(&connection);
                     // The selector's refusal is one connection's misfortune: it is closed.
-                    let _ = self.admit(connection, protocol);
+                    let _ = self.admit(connection, protocol, kind);
                 }
                 Ok(Accept::Skipped) => {}
                 Ok(Accept::Pending) => return Ok(false),
-                Ok(Accept::Exhausted(_)) => {
-                    self.rest(key);
+                Ok(Accept::Exhausted(error)) => {
+                    self.rest(key, &error);
                     return Ok(false);
                 }
                 Err(error) => {
@@ -78,10 +102,28 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         Ok(true)
     }
 
-    fn rest(&mut self, key: Key) {
+    fn rest(&mut self, key: Key, error: &io::Error) {
+        let now = Instant::now();
+        let Starved { since, told, tell, .. } = &mut self.starved;
+        let since = *since.get_or_insert_with(|| {
+            self.desk.shared.stats.starved += 1;
+            now
+        });
+        if let Some(tell) = tell
+            && told.is_none_or(|told| now - told >= TELL)
+        {
+            *told = Some(now);
+            tell(error);
+        }
+        if now - since >= HOPE
+            && let Some(entry) = self.selector.get_key(key)
+            && reserve::turn_away(entry.fileobj())
+        {
+            self.desk.shared.stats.turned_away += 1;
+        }
         if self.selector.modify(key, Events::default()).is_ok() {
             self.starved.listeners.push(key);
-            self.starved.until = Some(Instant::now() + REST);
+            self.starved.until = Some(now + REST);
             self.look_up = true;
         }
     }

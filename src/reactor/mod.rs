@@ -4,39 +4,47 @@
 //! interest is asked for only after the kernel refused bytes; an idle connection costs nothing.
 //!
 //! What the loop promises whatever peers do: one receive for each wake and connection, so that nobody starves the others; reading pauses
-//! above the high-water mark of unsent output; a reset, a half-close or the end of the descriptors ends no loop.
+//! above the high-water mark of unsent output; a reset, a half-close or the end of the descriptors ends no loop; whoever is silent, slow or
+//! too many is dealt with as [`Limits`] say.
 
 mod accept;
 mod connection;
+mod deadlines;
+mod desk;
 mod dialing;
 mod handle;
+mod limits;
 mod out;
 mod protocol;
+mod reserve;
+mod roster;
 mod sink;
+mod stats;
+mod timers;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::about;
-use crate::events::{EVENT_READ, EVENT_WRITE, Events};
-use crate::selector::{Backend, DefaultBackend, Key, Selector};
+use crate::events::{EVENT_READ, Events};
+use crate::selector::{Backend, DefaultBackend, Key, Selector, ticker};
 use crate::socket::{self, Address, Options, Socket};
 
 use accept::{Listener, Starved};
-use connection::{Connection, Desk, Next};
+use connection::{Connection, Kind, Next};
+use deadlines::Clock;
+use desk::Desk;
 use dialing::Dialing;
 use handle::Asked;
 pub use handle::Handle;
+pub use limits::Limits;
 pub use out::Out;
 pub use protocol::{Deadline, Flow, FromFn, Protocol, from_fn};
 pub use sink::Sink;
-
-/// Unsent output of one connection above which it is not read any more: as much as is received at once.
-const HIGH_WATER: usize = 64 << 10;
-
-/// Unsent output below which it is read again: half, so that the kernel's set does not change with every send.
-const LOW_WATER: usize = HIGH_WATER / 2;
+pub use stats::Stats;
+pub use timers::TimerKey;
+use timers::Timers;
 
 /// A loop over connections that all speak `P`; `Box<dyn Protocol>` lets them speak different ones.
 ///
@@ -81,6 +89,10 @@ pub struct Reactor<P, B = DefaultBackend> {
     desk: Desk,
     handle: Handle,
     starved: Starved,
+    clock: Clock,
+    timers: Timers<P, B>,
+    /// Told how long the work of each turn took.
+    on_turn: Option<Box<dyn FnMut(Duration)>>,
     /// Something may have happened that no event tells: look before the next wait.
     look_up: bool,
     /// Why a listener was given up; the next turn says so.
@@ -90,6 +102,7 @@ pub struct Reactor<P, B = DefaultBackend> {
 enum Entry<P> {
     Connection(Connection<P>),
     Listener(Box<Listener<P>>),
+    Ticker,
 }
 
 impl<P: Protocol> Reactor<P> {
@@ -110,7 +123,47 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
     pub fn with_backend(backend: B) -> io::Result<Self> {
         let mut selector = Selector::with_backend(backend);
         let handle = Handle::new(selector.waker()?);
-        Ok(Reactor { selector, desk: Desk::new(), handle, starved: Starved::default(), look_up: true, broken: None })
+        let ticker = match ticker::open() {
+            Ok(ticker) => Some(selector.register(ticker.into(), EVENT_READ, Entry::Ticker)?),
+            // Then the loop reads the time itself.
+            Err(_) => None,
+        };
+        Ok(Reactor {
+            selector,
+            desk: Desk::new(),
+            handle,
+            starved: Starved::default(),
+            clock: Clock::new(ticker),
+            timers: Timers::new(),
+            on_turn: None,
+            look_up: true,
+            broken: None,
+        })
+    }
+
+    /// Sets what peers may do; also for connections that are there.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.desk.shared.set_limits(limits);
+    }
+
+    /// What peers may do.
+    pub fn limits(&self) -> &Limits {
+        &self.desk.shared.limits
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> &Stats {
+        &self.desk.shared.stats
+    }
+
+    /// Calls `tell` after each turn with the time that its work took, without the wait. Costs two looks at the clock a turn.
+    pub fn on_turn(&mut self, tell: impl FnMut(Duration) + 'static) {
+        self.on_turn = Some(Box::new(tell));
+    }
+
+    /// Calls `tell` when accepting pauses because descriptors or memory ran out, at most once a second.
+    pub fn on_starved(&mut self, tell: impl FnMut(&io::Error) + 'static) {
+        self.starved.tell = Some(Box::new(tell));
     }
 
     /// Listens on `address` and answers where that is: port 0 takes a free one. `make` makes the protocol of each connection.
@@ -144,6 +197,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         listener: impl Into<socket::Listener>,
         make: impl FnMut(&Socket) -> P + 'static,
     ) -> io::Result<Key> {
+        reserve::keep();
         let (socket, file) = listener.into().into_parts();
         socket.set_nonblocking(true)?;
         let entry = Entry::Listener(Box::new(Listener::new(make, file)));
@@ -172,12 +226,14 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
 
     /// Takes in a stream that is connected already: an end of a socket pair, an accepted or inherited connection. It becomes non-blocking.
     ///
+    /// It has no deadlines, and counts for none of [`Limits`] but those on bytes: whoever brings it knows how long it may be silent.
+    ///
     /// # Errors
     /// The selector does not take it.
     pub fn adopt(&mut self, stream: impl Into<Socket>, protocol: P) -> io::Result<Key> {
         let stream = stream.into();
         stream.set_nonblocking(true)?;
-        self.admit(stream, protocol)
+        self.admit(stream, protocol, Kind::Adopted)
     }
 
     /// Lets the protocol of a connection speak unasked. Answers whether there was an open connection with this key.
@@ -185,7 +241,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
     /// What `speak` answers counts as from [`Protocol::receive`] with no input, but how much input the protocol needs stays as it was.
     pub fn poke(&mut self, key: Key, speak: impl FnOnce(&mut P, &mut Out<'_, '_>) -> Flow) -> bool {
         let Some((socket, Entry::Connection(connection))) = self.selector.get_mut(key) else { return false };
-        let next = connection.poke(socket, key, &mut self.desk, speak);
+        let next = connection.poke(socket, key, &mut self.desk.shared, speak);
         self.act(key, next.unwrap_or(Next::Same));
         next.is_some()
     }
@@ -217,8 +273,9 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             if !self.look_up()? {
                 return Ok(false);
             }
-            self.selector.wait(self.starved.timeout())?
+            self.selector.wait(self.timeout())?
         };
+        let start = self.on_turn.is_some().then(Instant::now);
         if count == 0 {
             self.look_up = true;
         }
@@ -236,7 +293,11 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
                     }
                 }
                 Entry::Listener(_) => self.accept_some(key),
+                Entry::Ticker => self.tick(key),
             }
+        }
+        if let (Some(start), Some(tell)) = (start, &mut self.on_turn) {
+            tell(start.elapsed());
         }
         Ok(true)
     }
@@ -250,86 +311,25 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
         match self.handle.asked() {
             Asked::Stop => return Ok(false),
-            Asked::Drain => self.close_listeners()?,
+            Asked::Drain => {
+                let now = self.desk.shared.now;
+                self.desk.shared.draining.get_or_insert(now);
+                self.close_listeners()?;
+            }
             Asked::Nothing => {}
         }
         self.feed_starved();
-        let empty = self.selector.get_map().is_empty();
+        self.look_at_clock();
+        self.run_due();
+        let timeout = self.timeout();
+        let empty = timeout.is_none() && self.selector.get_map().len() == self.clock.entries();
         // An empty loop stays at its end until something is put in.
-        self.look_up = empty || self.starved.timeout().is_some();
+        self.look_up = empty || timeout.is_some();
         Ok(!empty)
     }
 
-    fn admit(&mut self, socket: Socket, protocol: P) -> io::Result<Key> {
-        let entry = Entry::Connection(Connection::open(protocol));
-        let key = self.register(socket, EVENT_READ, entry).map_err(|(_, error)| error)?;
-        if let Some((socket, Entry::Connection(connection))) = self.selector.get_mut(key) {
-            let next = connection.start(socket, key, &mut self.desk);
-            self.act(key, next);
-        }
-        Ok(key)
-    }
-
-    fn register(&mut self, socket: Socket, events: Events, entry: Entry<P>) -> Result<Key, (Entry<P>, io::Error)> {
-        self.selector.register(socket, events, entry).map_err(|refused| (refused.data, refused.kind.into()))
-    }
-
-    fn attempt(&mut self, mut dialing: Box<Dialing>, protocol: P) -> Result<Key, (P, io::Error)> {
-        let socket = match dialing.attempt() {
-            Ok(socket) => socket,
-            Err(error) => return Err((protocol, error)),
-        };
-        let entry = Entry::Connection(Connection::dialing(protocol, dialing));
-        match self.register(socket, EVENT_WRITE, entry) {
-            Ok(key) => Ok(key),
-            Err((Entry::Connection(connection), error)) => Err((connection.protocol, error)),
-            Err((Entry::Listener(_), _)) => unreachable!("a connection was registered"),
-        }
-    }
-
-    /// Does with a connection what it wants next.
-    #[inline(never)]
-    fn act(&mut self, key: Key, next: Next) {
-        match next {
-            Next::Same => {}
-            Next::Watch => self.watch(key),
-            Next::Remove => self.remove(key),
-            Next::Redial => self.redial(key),
-        }
-    }
-
-    fn watch(&mut self, key: Key) {
-        let Some((_, Entry::Connection(connection))) = self.selector.get_mut(key) else { return };
-        let wants = connection.interest;
-        if let Err(refused) = self.selector.modify(key, wants)
-            && let Some(removed) = refused.removed
-            && let (_, Entry::Connection(mut connection)) = removed.into_parts()
-        {
-            connection.protocol.failed(refused.kind.into());
-            self.freed();
-        }
-    }
-
-    fn remove(&mut self, key: Key) {
-        self.selector.unregister(key);
-        self.freed();
-    }
-
-    /// A descriptor of our own was closed.
-    fn freed(&mut self) {
-        self.look_up = true;
-        self.starved.freed();
-    }
-
-    fn redial(&mut self, key: Key) {
-        let Some(removed) = self.selector.unregister(key) else { return };
-        let (socket, Entry::Connection(connection)) = removed.into_parts() else { return };
-        // First, so that the next attempt can have its descriptor.
-        drop(socket);
-        let Some((dialing, protocol)) = connection.into_dialing() else { return };
-        if let Err((mut protocol, error)) = self.attempt(dialing, protocol) {
-            protocol.failed(error);
-            self.freed();
-        }
+    /// How long to wait for what no event tells.
+    fn timeout(&self) -> Option<Duration> {
+        [self.starved.timeout(), self.clock.timeout(), self.timers.timeout()].into_iter().flatten().min()
     }
 }

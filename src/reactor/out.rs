@@ -4,7 +4,8 @@ use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::{fmt, mem};
 
-use super::HIGH_WATER;
+use super::deadlines::Tick;
+use super::desk::{RECEIVE, Shared};
 use super::sink::Sink;
 use crate::selector::Key;
 
@@ -16,7 +17,7 @@ pub struct Out<'i, 'o> {
     input: &'i [u8],
     /// What was lent last; it goes to the queue only when something else follows, so an echo never touches the queue.
     lent: &'i [u8],
-    queue: &'o mut Queue,
+    shared: &'o mut Shared,
     /// Bytes of this connection that the kernel refused before.
     waiting: usize,
     key: Key,
@@ -24,8 +25,8 @@ pub struct Out<'i, 'o> {
 
 impl<'i, 'o> Out<'i, 'o> {
     #[inline]
-    pub(super) fn new(input: &'i [u8], queue: &'o mut Queue, waiting: usize, key: Key) -> Out<'i, 'o> {
-        Out { input, lent: &[], queue, waiting, key }
+    pub(super) fn new(input: &'i [u8], shared: &'o mut Shared, waiting: usize, key: Key) -> Out<'i, 'o> {
+        Out { input, lent: &[], shared, waiting, key }
     }
 
     /// Sends a part of the input without copying it: from the receive buffer straight to the kernel. Neighbours become one piece.
@@ -34,7 +35,7 @@ impl<'i, 'o> Out<'i, 'o> {
         if self.lent.is_empty() {
             self.lent = part_of_input;
         } else {
-            self.lent = self.queue.join(self.input, self.lent, part_of_input);
+            self.lent = self.shared.queue.join(self.input, self.lent, part_of_input);
         }
     }
 
@@ -42,17 +43,24 @@ impl<'i, 'o> Out<'i, 'o> {
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) {
         self.settle();
-        self.queue.write(bytes);
+        self.shared.queue.write(bytes);
     }
 
     /// Whether the high-water mark is reached. Then answer [`Flow::Later`](super::Flow::Later): the rest of the input comes again once the peer has taken its part.
     pub fn is_full(&self) -> bool {
-        self.queued() >= HIGH_WATER
+        self.queued() >= self.shared.limits.high_water
     }
 
     /// How many bytes wait to be sent on this connection.
     pub fn queued(&self) -> usize {
-        self.waiting + self.queue.len + self.lent.len()
+        self.waiting + self.shared.queue.len + self.lent.len()
+    }
+
+    /// Says that the header of the message that lies unfinished in the input is whole: from here on the deadline of its content counts,
+    /// [`message_timeout`](super::Limits::message_timeout). Without it all of the message is due by the deadline of the header, with
+    /// 1 s more for each [`min_rate`](super::Limits::min_rate) bytes that the protocol asked for.
+    pub fn header_done(&mut self) {
+        self.shared.header_done = true;
     }
 
     /// The connection's key, good for [`poke`](super::Reactor::poke).
@@ -63,35 +71,52 @@ impl<'i, 'o> Out<'i, 'o> {
     /// What is lent, where that is all there is to send.
     #[inline(always)]
     pub(super) fn lent_alone(&self) -> Option<&'i [u8]> {
-        let alone = self.waiting == 0 && self.queue.pieces.is_empty() && !self.lent.is_empty();
+        let alone = self.waiting == 0 && self.shared.queue.pieces.is_empty() && !self.lent.is_empty();
         alone.then_some(self.lent)
     }
 
-    /// What was lent is on its way.
+    /// What was lent went out, and was the whole answer.
+    #[inline(always)]
+    pub(super) fn count(self, sent: usize) {
+        self.shared.stats.sent += sent as u64;
+        self.shared.stats.requests += 1;
+        self.shared.header_done = false;
+    }
+
+    /// Of what was lent this much went out; the rest is kept elsewhere.
     #[cold]
-    pub(super) fn lent_is_sent(&mut self) {
+    pub(super) fn lent_is_sent(&mut self, sent: usize) {
+        self.shared.stats.sent += sent as u64;
         self.lent = &[];
     }
 
-    /// Sends what was collected, unless something waits before it, and hands every piece that is left to `keep`, in order. Answers the empty queue.
-    pub(super) fn deliver(mut self, sink: &mut impl Sink, keep: impl FnMut(&[u8])) -> io::Result<&'o mut Queue> {
-        self.settle();
-        let outcome = if self.waiting > 0 { Ok(0) } else { self.queue.send(self.input, sink) };
-        let outcome = outcome.map(|sent| self.queue.left(sent, self.input, keep));
-        self.queue.clear();
-        outcome.map(|()| self.queue)
+    pub(super) fn now(&self) -> Tick {
+        self.shared.now
     }
 
-    /// Forgets what was collected. Answers the empty queue.
-    pub(super) fn forget(self) -> &'o mut Queue {
-        self.queue.clear();
-        self.queue
+    /// Sends what was collected, unless something waits before it, and hands every piece that is left to `keep`, in order. Answers with the queue empty.
+    pub(super) fn deliver(mut self, sink: &mut impl Sink, keep: impl FnMut(&[u8])) -> (io::Result<()>, &'o mut Shared) {
+        self.settle();
+        let Shared { queue, stats, .. } = &mut *self.shared;
+        let outcome = if self.waiting > 0 { Ok(0) } else { queue.send(self.input, sink) };
+        let outcome = outcome.map(|sent| {
+            stats.sent += sent as u64;
+            queue.left(sent, self.input, keep);
+        });
+        queue.clear();
+        (outcome, self.shared)
+    }
+
+    /// Forgets what was collected. Answers with the queue empty.
+    pub(super) fn forget(self) -> &'o mut Shared {
+        self.shared.queue.clear();
+        self.shared
     }
 
     #[inline]
     fn settle(&mut self) {
         if !self.lent.is_empty() {
-            self.queue.lend(self.input, mem::take(&mut self.lent));
+            self.shared.queue.lend(self.input, mem::take(&mut self.lent));
         }
     }
 }
@@ -134,7 +159,7 @@ enum Source {
 }
 
 /// What a burst may leave allocated.
-const KEEP_WRITTEN: usize = 4 * HIGH_WATER;
+const KEEP_WRITTEN: usize = 4 * RECEIVE;
 
 /// Pieces handed to the kernel at a time.
 const AT_ONCE: usize = 16;

@@ -25,7 +25,15 @@ pub trait Protocol {
         Flow::Close
     }
 
-    /// A deadline passed; a last word is possible.
+    /// The server has as many connections as it may, and this one is one too many: instead of [`open`](Protocol::open), a last word is possible. Whatever
+    /// is answered, the connection closes.
+    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
+        let _ = out;
+        Flow::Close
+    }
+
+    /// A deadline passed; a last word is possible. `More` gives the peer the same time once more, but not at [`Deadline::Drain`].
+    /// A peer that stalls takes no last word: there, and at the end of draining, `Close` is a reset.
     fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
         let _ = (what, out);
         Flow::Close
@@ -74,9 +82,9 @@ impl Flow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Deadline {
-    /// A dial, or the first message of an accepted connection.
+    /// A dial, or the first byte from a peer.
     Open,
-    /// A message, from its first byte to its last.
+    /// A message, from its first byte to the end of its header, from there to its last byte.
     Message,
     /// Silence between messages.
     Idle,
@@ -95,6 +103,9 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
     }
     fn end(&mut self, rest: &[u8], out: &mut Out<'_, '_>) -> Flow {
         (**self).end(rest, out)
+    }
+    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
+        (**self).refuse(out)
     }
     fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
         (**self).expired(what, out)

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::events::Events;
 use crate::sys::platform;
+pub(crate) use crate::sys::ticker;
 pub use crate::sys::{AsSource, Backend, DefaultBackend, Poll, RawSource, Select, Waker};
 pub use error::{ErrorKind, ModifyError, RegisterError};
 pub use key::{Key, SelectorKey};
@@ -303,6 +304,16 @@ impl<F, D, B: Backend> Selector<F, D, B> {
     }
 
     /// The only way into the backend's set.
+    /// How many places there are to go through with [`at`](Self::at).
+    pub(crate) fn places(&self) -> usize {
+        self.keys.places()
+    }
+
+    /// The registration at this place, if there is one.
+    pub(crate) fn at(&mut self, place: usize) -> Option<(Key, &F, &mut D)> {
+        self.keys.at(place).map(|(key, entry)| (key, &entry.fileobj, &mut entry.data))
+    }
+
     #[allow(unsafe_code)]
     fn attach(&mut self, fd: RawSource, key: Key, events: Events) -> io::Result<()> {
         // SAFETY: `fd` came from an `F` that is moved into `self.keys` next (or is there already) and leaves it only through `unregister`, which

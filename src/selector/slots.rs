@@ -95,6 +95,17 @@ impl<F, D> Slots<F, D> {
         })
     }
 
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[inline]
+    pub(super) fn at(&mut self, place: usize) -> Option<(Key, &mut SelectorKey<F, D>)> {
+        let slot = self.slots.get_mut(place)?;
+        let key = Key::new(place as u32, slot.generation);
+        Some((key, slot.entry.as_mut()?))
+    }
+
     pub(super) fn into_entries(self) -> IntoEntries<F, D> {
         IntoEntries { slots: self.slots.into_iter() }
     }

@@ -26,6 +26,14 @@ pub(crate) use state::is_unacknowledged;
 pub use state::{State, TcpState, state};
 pub use transfer::{Flags, Transfer, receive, receive_with, send, send_slices, send_with};
 
+/// The limit on open descriptors of this process.
+///
+/// # Errors
+/// What getrlimit(2) says.
+pub fn descriptor_limit() -> std::io::Result<u64> {
+    crate::sys::descriptor_limit()
+}
+
 /// Raises the limit on open descriptors to what the system allows this process, and says what it is now.
 ///
 /// # Errors

@@ -40,6 +40,7 @@ mod select;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod state;
+pub(crate) mod ticker;
 mod timeout;
 mod wait;
 mod waker;
@@ -50,7 +51,7 @@ pub use source::{AsSource, RawSource};
 pub use waker::Waker;
 
 pub(crate) use fdmap::FdMap;
-pub(crate) use limits::raise_descriptor_limit;
+pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
 pub(crate) use wait::{wait_readable, wait_writable};
 
 platform::on_epoll! {
