@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::transcript::Transcript;
 use crate::buffer::python;
-use crate::reactor::{Flow, Out, Protocol, Reactor};
+use crate::reactor::{Deadline, Flow, Out, Protocol, Reactor};
 use crate::selector::Backend;
 use crate::socket::{Address, Options, Socket, peer_name};
 
@@ -36,6 +36,16 @@ impl Protocol for Echo {
         self.transcript.say(format_args!("Echoing {} to {}", python(input), self.peer));
         out.lend(input);
         Flow::used(input.len())
+    }
+
+    fn refuse(&mut self, _out: &mut Out<'_, '_>) -> Flow {
+        self.transcript.say(format_args!("Refusing {}: too many connections", self.peer));
+        Flow::Close
+    }
+
+    fn expired(&mut self, what: Deadline, _out: &mut Out<'_, '_>) -> Flow {
+        self.transcript.say(format_args!("Giving up on {}: {what}", self.peer));
+        Flow::Close
     }
 
     fn failed(&mut self, error: io::Error) {
@@ -153,6 +163,11 @@ impl Protocol for Client {
         let expected = MESSAGES.concat().len();
         let what = format!("connection {}: closed after {} of {expected} bytes", self.number, self.received);
         self.lose(io::Error::new(io::ErrorKind::UnexpectedEof, what))
+    }
+
+    fn expired(&mut self, what: Deadline, _out: &mut Out<'_, '_>) -> Flow {
+        let what = format!("connection {}: {what}", self.number);
+        self.lose(io::Error::new(io::ErrorKind::TimedOut, what))
     }
 
     fn failed(&mut self, error: io::Error) {

@@ -2,6 +2,7 @@
 
 mod address;
 mod demo;
+mod limits;
 mod multiconn;
 mod output;
 mod signals;

@@ -11,7 +11,7 @@ use selkey::{Flow, Handle, Out, Protocol, Reactor};
 
 use super::output::{say, transcript};
 use super::usage::within;
-use super::{address, signals, socket_options};
+use super::{address, limits, signals, socket_options};
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum BackendName {
@@ -39,12 +39,13 @@ pub struct Server {
     #[arg(long, value_name = "N", value_parser = within(1u64, u64::MAX), allow_negative_numbers = true)]
     once: Option<u64>,
     #[command(flatten)]
+    limits: limits::Limits,
+    #[command(flatten)]
     options: socket_options::Listening,
 }
 
 impl Server {
     pub fn run(self) -> io::Result<()> {
-        raise_descriptor_limit()?;
         match self.backend {
             BackendName::Epoll => self.serve(DefaultBackend::new()?),
             BackendName::Poll => self.serve(Poll::new()?),
@@ -52,11 +53,12 @@ impl Server {
         }
     }
 
-    fn serve<B: Backend>(self, backend: B) -> io::Result<()> {
+    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
         let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
         signals::watch(&mut reactor)?;
         let listener = listen(&address::of_server(&self.address, ("127.0.0.1", 65432)), &self.options.0)?;
         say(format_args!("Listening on {}", local_name(&listener)));
+        self.limits.set(&mut reactor, self.quiet)?;
         let told = transcript("", self.quiet);
         let once = self.once.map(|connections| (Rc::new(Cell::new(connections)), reactor.handle()));
         let options = self.options.0;

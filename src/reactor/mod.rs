@@ -321,10 +321,10 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         self.feed_starved();
         self.look_at_clock();
         self.run_due();
-        let timeout = self.timeout();
-        let empty = timeout.is_none() && self.selector.get_map().len() == self.clock.entries();
+        let timers = self.timers.timeout().is_some() && self.desk.shared.draining.is_none();
+        let empty = !timers && self.selector.get_map().len() == self.clock.entries();
         // An empty loop stays at its end until something is put in.
-        self.look_up = empty || timeout.is_some();
+        self.look_up = empty || self.timeout().is_some();
         Ok(!empty)
     }
 

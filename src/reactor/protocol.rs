@@ -1,6 +1,6 @@
 //! What a program says about one connection, without I/O and without a clock.
 
-use std::io;
+use std::{fmt, io};
 
 use super::out::Out;
 
@@ -92,6 +92,25 @@ pub enum Deadline {
     Stall,
     /// The server is shutting down and has waited long enough.
     Drain,
+}
+
+impl Deadline {
+    /// All of them, in the order in which a connection can meet them.
+    pub const ALL: [Deadline; 5] =
+        [Deadline::Open, Deadline::Message, Deadline::Idle, Deadline::Stall, Deadline::Drain];
+}
+
+/// What the peer did not do in time.
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Deadline::Open => "nothing came in time",
+            Deadline::Message => "a message was not whole in time",
+            Deadline::Idle => "silent for too long",
+            Deadline::Stall => "it takes what is sent too slowly",
+            Deadline::Drain => "still there when draining ended",
+        })
+    }
 }
 
 impl<P: Protocol + ?Sized> Protocol for Box<P> {

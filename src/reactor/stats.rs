@@ -43,7 +43,7 @@ pub struct Stats {
     pub sent: u64,
     /// Bytes held now for unfinished input and unsent output, as memory is taken for them.
     pub held: usize,
-    expired: [u64; 5],
+    expired: [u64; Deadline::ALL.len()],
 }
 
 impl Stats {

@@ -34,7 +34,7 @@ impl<P, B> Timers<P, B> {
 impl<P: Protocol, B: Backend> Reactor<P, B> {
     /// Calls `job` from the loop once this time has passed, never early: to the millisecond where nothing else is to do, else after the turn that is under way.
     ///
-    /// A timer that is set keeps [`run`](Reactor::run) from ending. A time too long for the clock is for ever.
+    /// A timer that is set keeps [`run`](Reactor::run) from ending, unless the loop [drains](super::Handle::drain). A time too long for the clock is for ever.
     ///
     /// ```
     /// use std::time::Duration;
