@@ -7,7 +7,7 @@ use std::rc::Rc;
 use selkey::apps::multiconn;
 use selkey::backend::{Backend, DefaultBackend, Poll, Select};
 use selkey::socket::{Role, listen, local_name, raise_descriptor_limit};
-use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor};
 
 use super::output::{say, transcript};
 use super::usage::within;
@@ -87,6 +87,12 @@ struct Counted {
 impl Protocol for Counted {
     fn receive<'i>(&mut self, input: &'i [u8], out: &mut Out<'i, '_>) -> Flow {
         self.echo.receive(input, out)
+    }
+    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
+        self.echo.refuse(out)
+    }
+    fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
+        self.echo.expired(what, out)
     }
     fn failed(&mut self, error: io::Error) {
         self.echo.failed(error);

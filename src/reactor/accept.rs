@@ -29,6 +29,8 @@ impl<P> Listener<P> {
     }
 }
 
+type Tell = dyn FnMut(&io::Error);
+
 /// Listeners that rest because descriptors or memory ran out. Out of the selector's set they cost nothing, though their queues are ready.
 #[derive(Default)]
 pub(super) struct Starved {
@@ -38,7 +40,7 @@ pub(super) struct Starved {
     /// Since when nobody could be accepted.
     since: Option<Instant>,
     told: Option<Instant>,
-    pub(super) tell: Option<Box<dyn FnMut(&io::Error)>>,
+    pub(super) tell: Option<Box<Tell>>,
     /// Connections that are being told that they are too many.
     pub(super) refusing: usize,
 }
