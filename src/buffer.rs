@@ -51,6 +51,36 @@ pub fn python(bytes: &[u8]) -> impl fmt::Display {
     Python(bytes)
 }
 
+/// How much [`text`] shows before it names the length instead.
+const SHOWN_TEXT: usize = 4096;
+
+/// Text as it may go to a terminal: on one line, control characters as Python escapes them; a long one is cut and its full length named.
+///
+/// ```
+/// assert_eq!(selkey::text("white rabbit 🐰\n\u{1b}[31m").to_string(), r"white rabbit 🐰\n\x1b[31m");
+/// ```
+pub fn text(text: &str) -> impl fmt::Display {
+    Text(text)
+}
+
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.char_indices().nth(SHOWN_TEXT).map_or(self.0, |(end, _)| &self.0[..end]);
+        for c in shown.chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if c.is_control() => write!(f, "\\x{:02x}", c as u32)?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        if shown.len() < self.0.len() { write!(f, "... ({} bytes)", self.0.len()) } else { Ok(()) }
+    }
+}
+
 struct Python<'a>(&'a [u8]);
 
 impl fmt::Display for Python<'_> {

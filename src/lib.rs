@@ -13,7 +13,7 @@ mod selector;
 pub mod socket;
 mod sys;
 
-pub use buffer::python;
+pub use buffer::{python, text};
 pub use events::{EVENT_READ, EVENT_WRITE, Events};
 pub use reactor::{Deadline, Flow, FromFn, Handle, Limits, Out, Protocol, Reactor, Sink, Stats, TimerKey, from_fn};
 pub use select::{NONE, select};

@@ -81,9 +81,15 @@ pub struct Decoder {
 const PREFIX: usize = 2;
 
 impl Decoder {
-    /// Takes content of at most 16 MiB.
+    /// The limit on content, in bytes, where none is set: 16 MiB.
+    pub const MAX_CONTENT: usize = 16 << 20;
+
+    /// How many bytes must lie there at least for [`decode`](Decoder::decode) to say something new.
+    pub const LEAST: usize = PREFIX;
+
+    /// Takes content of at most [`MAX_CONTENT`](Decoder::MAX_CONTENT).
     pub fn new() -> Decoder {
-        Decoder::max_content(16 << 20)
+        Decoder::max_content(Decoder::MAX_CONTENT)
     }
 
     /// Takes content of at most this many bytes.
@@ -121,6 +127,11 @@ impl Decoder {
                 Ok(Decoded::Need(used))
             }
         }
+    }
+
+    /// Whether the header of the message at the head was read and content is missing.
+    pub fn knows_length(&self) -> bool {
+        self.needed > 0
     }
 
     /// What the end of the stream makes of the bytes that were not used: nothing between messages, an error inside one.
