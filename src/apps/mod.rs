@@ -1,6 +1,7 @@
-//! The programs that everybody learns sockets from, as protocols for the loop. They print nothing: what happens goes to a [`Transcript`].
+//! The programs that everybody learns sockets from, as protocols for the loop or, over datagrams, on a selector. They print nothing: what happens goes to a [`Transcript`].
 
 pub mod multiconn;
 mod transcript;
+pub mod udp;
 
 pub use transcript::Transcript;
