@@ -328,6 +328,6 @@ fn ask<M: AsRef<[u8]>>(
             }
         }
     }
-    let what = format!("no echo from {peer} within {:?}, sent {tries} times", patience.timeout);
+    let what = format!("no echo from {peer} within {:?} (tries: {tries})", patience.timeout);
     Err(io::Error::new(io::ErrorKind::TimedOut, what))
 }

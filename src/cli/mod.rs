@@ -1,12 +1,14 @@
 //! The command line: what is asked for, and how it ended.
 
 mod address;
+mod backend;
 mod demo;
 mod multiconn;
 mod output;
 mod signals;
 mod socket_options;
 mod sockets;
+mod udp;
 mod usage;
 
 use std::error::Error;
@@ -34,6 +36,10 @@ enum Command {
     MulticonnServer(multiconn::Server),
     /// Open many connections, send two messages on each, check what comes back
     MulticonnClient(multiconn::Client),
+    /// Echo datagrams to any number of clients (UDP)
+    UdpServer(udp::Server),
+    /// Send datagrams, wait for the echo of each, send again what is lost (UDP)
+    UdpClient(udp::Client),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -54,6 +60,8 @@ pub fn run() -> ExitCode {
         Command::Demo => demo::run(),
         Command::MulticonnServer(server) => server.run(),
         Command::MulticonnClient(client) => client.run(),
+        Command::UdpServer(server) => server.run(),
+        Command::UdpClient(client) => client.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

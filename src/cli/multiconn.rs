@@ -5,20 +5,14 @@ use std::io;
 use std::rc::Rc;
 
 use selkey::apps::multiconn;
-use selkey::backend::{Backend, DefaultBackend, Poll, Select};
+use selkey::backend::Backend;
 use selkey::socket::{Role, listen, local_name, raise_descriptor_limit};
 use selkey::{Flow, Handle, Out, Protocol, Reactor};
 
+use super::backend::{BackendName, OnBackend};
 use super::output::{say, transcript};
 use super::usage::within;
 use super::{address, signals, socket_options};
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum BackendName {
-    Epoll,
-    Poll,
-    Select,
-}
 
 #[derive(clap::Args)]
 #[command(
@@ -45,13 +39,11 @@ pub struct Server {
 impl Server {
     pub fn run(self) -> io::Result<()> {
         raise_descriptor_limit()?;
-        match self.backend {
-            BackendName::Epoll => self.serve(DefaultBackend::new()?),
-            BackendName::Poll => self.serve(Poll::new()?),
-            BackendName::Select => self.serve(Select::new()?),
-        }
+        self.backend.run(self)
     }
+}
 
+impl OnBackend for Server {
     fn serve<B: Backend>(self, backend: B) -> io::Result<()> {
         let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
         signals::watch(&mut reactor)?;
