@@ -67,7 +67,8 @@ pub struct Tally {
 /// one found nobody (ICMP), are told and end nothing.
 ///
 /// A sender's address can be forged, and two echoes that are made to answer each other never stop: keep it off open networks. On a socket
-/// bound to every interface the system chooses the address that an echo is from, by its route.
+/// bound to every interface the system chooses the address that an echo is from, by its route; a
+/// client that is connected to another address of the machine does not hear it.
 #[derive(Debug)]
 pub struct Server<B = DefaultBackend> {
     selector: Selector<Socket, (), B>,
@@ -225,7 +226,7 @@ impl Echo {
     }
 }
 
-/// Whether it is about what was sent before (icmp(7), "the socket error") and not about the socket.
+/// Whether it is about what was sent before (udp(7), "Error handling") and not about the socket.
 fn is_passing(error: &io::Error) -> bool {
     !matches!(error.raw_os_error(), Some(libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK))
 }
@@ -268,19 +269,19 @@ pub fn exchange<M: AsRef<[u8]>>(
     // Kept until the next one has its port, which is another one then.
     let mut before = None;
     for (at, message) in messages.iter().enumerate() {
-        let mut ask = |address: &Address| {
+        let mut attempt = |address: &Address| {
             let socket = connect_datagram(address, options)?;
             let outcome = ask(&socket, message.as_ref(), &messages[..at], patience, &mut buffer, transcript);
             before = Some(socket);
             outcome
         };
-        let mut outcome = ask(&address);
+        let mut outcome = attempt(&address);
         while let (0, Err(error)) = (at, &outcome)
             && error.kind() == io::ErrorKind::ConnectionRefused
             && let Some(next) = addresses.next()
         {
             address = next;
-            outcome = ask(&address);
+            outcome = attempt(&address);
         }
         outcome?;
     }

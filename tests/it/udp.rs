@@ -1,11 +1,10 @@
 //! The datagram echo as a library: its turns, its limits, and what the system does to it.
 
-use std::cell::RefCell;
 use std::io::{ErrorKind, Write, pipe};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 #[cfg(target_os = "linux")]
@@ -38,10 +37,10 @@ fn deaf() -> (UdpSocket, SocketAddr) {
     (socket, name)
 }
 
-fn lines() -> (Rc<RefCell<Vec<String>>>, Transcript) {
-    let lines = Rc::new(RefCell::new(Vec::new()));
+fn lines() -> (Arc<Mutex<Vec<String>>>, Transcript) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
     let told = lines.clone();
-    (lines, Transcript::new(move |line| told.borrow_mut().push(line.to_string())))
+    (lines, Transcript::new(move |line| told.lock().unwrap().push(line.to_string())))
 }
 
 #[test]
@@ -88,11 +87,11 @@ fn a_word_that_nobody_was_there_ends_nothing_on_a_connected_socket() {
     gone.send_to(b"x", address).unwrap();
     // Only a connected socket is told.
     theirs.connect(gone_name).unwrap();
-    while lines.borrow().len() < 2 {
+    while lines.lock().unwrap().len() < 2 {
         assert_eq!(server.turn(PATIENCE).unwrap(), None);
     }
-    assert_eq!(lines.borrow()[0], format!("Echoing b'x' to {gone_name}"));
-    assert!(lines.borrow()[1].starts_with("An earlier echo was not delivered: Connection refused"), "{lines:?}");
+    assert_eq!(lines.lock().unwrap()[0], format!("Echoing b'x' to {gone_name}"));
+    assert!(lines.lock().unwrap()[1].starts_with("An earlier echo was not delivered: Connection refused"), "{lines:?}");
     let (client, name) = self::socket();
     theirs.connect(name).unwrap();
     client.send_to(b"y", address).unwrap();
@@ -133,7 +132,7 @@ fn an_echo_that_the_system_refuses_is_told_and_ends_nothing() {
     client.send_to_addr(b"y", &name).unwrap();
     server.turn(PATIENCE).unwrap();
     assert_eq!(client.recv(&mut [0; 8]).unwrap(), 1);
-    assert!(lines.borrow()[1].starts_with("Echo lost: cannot send 1 bytes to unix:"), "{lines:?}");
+    assert!(lines.lock().unwrap()[1].starts_with("Echo lost: cannot send 1 bytes to unix:"), "{lines:?}");
     assert_eq!(server.tally(), Tally { echoed: 1, too_long: 0, failed: 1 });
 }
 
@@ -196,7 +195,7 @@ fn a_client_tries_the_next_address_of_a_name_where_nobody_is_at_the_first() {
         expected.push(format!("Sending b'{text}' to {address}"));
         expected.push(format!("Received b'{text}' from {address}"));
     }
-    assert_eq!(*lines.borrow(), expected);
+    assert_eq!(*lines.lock().unwrap(), expected);
 
     let neither = Address::from(vec![nobody, nobody]);
     let error = udp::exchange(&neither, &Options::default(), &["x"], patience, &transcript).unwrap_err();
