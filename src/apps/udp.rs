@@ -67,8 +67,8 @@ pub struct Tally {
 /// one found nobody (ICMP), are told and end nothing.
 ///
 /// A sender's address can be forged, and two echoes that are made to answer each other never stop: keep it off open networks. On a socket
-/// bound to every interface the system chooses the address that an echo is from, by its route; a
-/// client that is connected to another address of the machine does not hear it.
+/// bound to every interface the system chooses the address that an echo is from, by its route; a client that is connected to another address
+/// of the machine does not hear it.
 #[derive(Debug)]
 pub struct Server<B = DefaultBackend> {
     selector: Selector<Socket, (), B>,
@@ -88,7 +88,7 @@ impl Server {
 }
 
 impl<B: Backend> Server<B> {
-    /// A server over this backend that takes datagrams of up to `longest` bytes.
+    /// A server over this backend that takes datagrams of up to `longest` bytes; more than [`LONGEST`] is that.
     ///
     /// # Errors
     /// As [`new`](Server::new).
@@ -97,7 +97,7 @@ impl<B: Backend> Server<B> {
         let mut selector = Selector::with_backend(backend);
         let socket = selector.register(socket, EVENT_READ, ())?;
         // One byte more, so that a datagram that was cut is known as such also where the system does not say so.
-        let buffer = vec![0; longest.saturating_add(1)].into_boxed_slice();
+        let buffer = vec![0; longest.min(LONGEST) + 1].into_boxed_slice();
         let echo = Echo { buffer, held: None, left: u64::MAX, tally: Tally::default(), transcript: transcript.clone() };
         Ok(Server { selector, socket, echo, ready: Vec::new() })
     }

@@ -12,6 +12,7 @@ use std::{
     os::linux::net::SocketAddrExt,
     os::unix::{self, net::UnixDatagram},
     process,
+    sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
@@ -111,8 +112,10 @@ fn what_is_no_socket_is_an_error_and_no_spin() {
 /// A datagram socket with a name that is not in the file system. Over those the system keeps what it cannot deliver with the sender, as a busy
 /// network card does.
 #[cfg(target_os = "linux")]
-fn named(what: &str) -> (UnixDatagram, unix::net::SocketAddr) {
-    let name = format!("selkey-{what}-{}-{:?}", process::id(), thread::current().id());
+fn named() -> (UnixDatagram, unix::net::SocketAddr) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    // Never the same again: a process that another test starts has a copy of a closed socket for a moment.
+    let name = format!("selkey-udp-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let name = unix::net::SocketAddr::from_abstract_name(name).unwrap();
     let socket = UnixDatagram::bind_addr(&name).unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -122,13 +125,13 @@ fn named(what: &str) -> (UnixDatagram, unix::net::SocketAddr) {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_echo_that_the_system_refuses_is_told_and_ends_nothing() {
-    let (socket, name) = named("server");
+    let (socket, name) = named();
     let (lines, transcript) = lines();
     let mut server = Server::new(OwnedFd::from(socket).into(), &transcript).unwrap();
     // Without a name of its own, it cannot be answered.
     UnixDatagram::unbound().unwrap().send_to_addr(b"x", &name).unwrap();
     server.turn(PATIENCE).unwrap();
-    let (client, _) = named("client");
+    let (client, _) = named();
     client.send_to_addr(b"y", &name).unwrap();
     server.turn(PATIENCE).unwrap();
     assert_eq!(client.recv(&mut [0; 8]).unwrap(), 1);
@@ -138,7 +141,7 @@ fn an_echo_that_the_system_refuses_is_told_and_ends_nothing() {
 
 #[cfg(target_os = "linux")]
 fn holds_what_cannot_be_sent(backend: impl Backend) {
-    let ((socket, ours), (client, theirs)) = (named("server"), named("client"));
+    let ((socket, ours), (client, theirs)) = (named(), named());
     socket.connect_addr(&theirs).unwrap();
     client.connect_addr(&ours).unwrap();
     let mut server = Server::with_backend(backend, OwnedFd::from(socket).into(), 8, &Transcript::silent()).unwrap();
