@@ -250,7 +250,7 @@ impl Default for Patience {
 /// Sends each message as one datagram and waits for its echo before the next.
 ///
 /// Each message goes out from a port of its own, so that a late echo of one is not taken for that of another, however equal they are. Where the
-/// first message is refused at one address of a name, the next address is tried.
+/// first message is refused at one address of a name or cannot be sent there, the next address is tried.
 ///
 /// # Errors
 /// `ConnectionRefused`: nobody is there. `TimedOut`: no echo came. `InvalidData`: the echo differs. EMSGSIZE: the message is longer than a
@@ -277,7 +277,7 @@ pub fn exchange<M: AsRef<[u8]>>(
         };
         let mut outcome = attempt(&address);
         while let (0, Err(error)) = (at, &outcome)
-            && error.kind() == io::ErrorKind::ConnectionRefused
+            && !matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::InvalidData)
             && let Some(next) = addresses.next()
         {
             address = next;

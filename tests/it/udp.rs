@@ -180,7 +180,7 @@ fn what_cannot_be_sent_is_held_until_it_can_on_every_backend() {
 }
 
 #[test]
-fn a_client_tries_the_next_address_of_a_name_where_nobody_is_at_the_first() {
+fn a_client_tries_the_next_address_of_a_name_where_nobody_is_at_one() {
     let (_deaf, nobody) = deaf();
     let (socket, address) = socket();
     let server = thread::spawn(move || {
@@ -190,15 +190,16 @@ fn a_client_tries_the_next_address_of_a_name_where_nobody_is_at_the_first() {
     });
     let (lines, transcript) = lines();
     let patience = Patience { timeout: PATIENCE, retries: 0 };
-    let both = Address::from(vec![nobody, address]);
-    udp::exchange(&both, &Options::default(), &["one", "two"], patience, &transcript).unwrap();
+    // The first is not to be had without SO_BROADCAST.
+    let all = Address::from(vec![SocketAddr::from(([255; 4], 9)), nobody, address]);
+    udp::exchange(&all, &Options::default(), &["one", "two"], patience, &transcript).unwrap();
     server.join().unwrap();
     let mut expected = vec![format!("Sending b'one' to {nobody}")];
     for text in ["one", "two"] {
         expected.push(format!("Sending b'{text}' to {address}"));
         expected.push(format!("Received b'{text}' from {address}"));
     }
-    assert_eq!(*lines.lock().unwrap(), expected);
+    assert!(lines.lock().unwrap().ends_with(&expected), "{lines:?}");
 
     let neither = Address::from(vec![nobody, nobody]);
     let error = udp::exchange(&neither, &Options::default(), &["x"], patience, &transcript).unwrap_err();
