@@ -3,10 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 
+use selkey::apps::{Transcript, udp};
 use selkey::{Flow, Out, Protocol, Reactor};
 
 struct Counting;
@@ -118,6 +119,25 @@ fn ten_thousand_messages_of_both_kinds_allocate_nothing() {
         }),
         0
     );
+}
+
+#[test]
+fn ten_thousand_datagrams_allocate_nothing() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (client, address) = (UdpSocket::bind("127.0.0.1:0").unwrap(), socket.local_addr().unwrap());
+    let mut server = udp::Server::new(socket.into(), &Transcript::silent()).unwrap();
+    let mut before = 0;
+    for n in 0..1000 + MESSAGES as u64 {
+        if n == 1000 {
+            before = ALLOCATIONS.get();
+        }
+        client.send_to(&[b'm'; 100], address).unwrap();
+        while server.tally().echoed == n {
+            server.turn(None).unwrap();
+        }
+        client.recv(&mut [0; 100]).unwrap();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
 /// The counter counts: otherwise the tests above would prove nothing.

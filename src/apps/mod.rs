@@ -1,7 +1,8 @@
-//! The programs that everybody learns sockets from, as protocols for the loop. They print nothing: what happens goes to a [`Transcript`].
+//! The programs that everybody learns sockets from, as protocols for the loop or, over datagrams, on a selector. They print nothing: what happens goes to a [`Transcript`].
 
 pub mod app;
 pub mod multiconn;
 mod transcript;
+pub mod udp;
 
 pub use transcript::Transcript;

@@ -37,6 +37,16 @@ pub fn of_server(words: &[String], default: (&str, u16)) -> Address {
     }
 }
 
+/// The address of a client and the messages behind it, or the default where there are no arguments.
+pub fn of_client_with_messages<'a>(words: &'a [String], default: (&str, u16)) -> (Address, &'a [String]) {
+    if words.is_empty() { (default.into(), words) } else { take(words, 1, "") }
+}
+
+/// The address to dial and what must follow it, as `missing` names it.
+pub fn of_client_with_words<'a>(words: &'a [String], missing: &str) -> (Address, &'a [String]) {
+    take(words, 1, missing)
+}
+
 /// The address to dial, and the whole number from 1 on that must follow it, `<NAME>`.
 pub fn of_client_with_number(words: &[String], name: &str) -> (Address, u32) {
     match take(words, 1, &format!(" <{name}>")) {

@@ -82,13 +82,16 @@ impl Limits {
     pub fn set<P: Protocol + 'static, B: Backend + 'static>(
         &self,
         reactor: &mut Reactor<P, B>,
+        max_input: Option<usize>,
         quiet: bool,
     ) -> io::Result<()> {
         let (before, descriptors) = (descriptor_limit()?, raise_descriptor_limit()?);
         if before < descriptors && !quiet {
             say(format_args!("Raised the limit on descriptors from {before} to {descriptors}"));
         }
-        reactor.set_limits(self.limits());
+        let mut limits = self.limits();
+        set(&mut limits.max_input, max_input);
+        reactor.set_limits(limits);
         reactor.on_starved(|error| {
             complain(format_args!("cannot accept for now: {error}; accepting again once some are closed"))
         });

@@ -1,13 +1,17 @@
 //! The command line: what is asked for, and how it ended.
 
 mod address;
+mod app;
+mod backend;
 mod demo;
 mod limits;
 mod multiconn;
 mod output;
+mod serving;
 mod signals;
 mod socket_options;
 mod sockets;
+mod udp;
 mod usage;
 
 use std::error::Error;
@@ -35,6 +39,14 @@ enum Command {
     MulticonnServer(multiconn::Server),
     /// Open many connections, send two messages on each, check what comes back
     MulticonnClient(multiconn::Client),
+    /// Answer requests of the application protocol: a search in a table
+    AppServer(app::Server),
+    /// Send requests to an application server, show what comes back
+    AppClient(app::Client),
+    /// Echo datagrams to any number of clients (UDP)
+    UdpServer(udp::Server),
+    /// Send datagrams, wait for the echo of each, send again what is lost (UDP)
+    UdpClient(udp::Client),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -55,6 +67,10 @@ pub fn run() -> ExitCode {
         Command::Demo => demo::run(),
         Command::MulticonnServer(server) => server.run(),
         Command::MulticonnClient(client) => client.run(),
+        Command::AppServer(server) => server.run(),
+        Command::AppClient(client) => client.run(),
+        Command::UdpServer(server) => server.run(),
+        Command::UdpClient(client) => client.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

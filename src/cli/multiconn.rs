@@ -1,24 +1,14 @@
 //! `multiconn-server` and `multiconn-client`.
 
-use std::cell::Cell;
 use std::io;
-use std::rc::Rc;
 
 use selkey::apps::multiconn;
-use selkey::backend::{Backend, DefaultBackend, Poll, Select};
-use selkey::socket::{Role, listen, local_name, raise_descriptor_limit};
-use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor};
+use selkey::socket::raise_descriptor_limit;
+use selkey::{Protocol, Reactor};
 
 use super::output::{say, transcript};
-use super::usage::within;
-use super::{address, limits, signals, socket_options};
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum BackendName {
-    Epoll,
-    Poll,
-    Select,
-}
+use super::serving::Serving;
+use super::{address, socket_options};
 
 #[derive(clap::Args)]
 #[command(
@@ -26,85 +16,14 @@ enum BackendName {
     after_help = "Example: selkey multiconn-server 127.0.0.1 65432"
 )]
 pub struct Server {
-    /// Where to listen: '' is every IPv4 interface, '::' every interface, port 0 takes a free one [default: 127.0.0.1 65432]
-    #[arg(value_name = "ADDRESS", allow_negative_numbers = true)]
-    address: Vec<String>,
-    /// What watches the sockets
-    #[arg(long, value_enum, default_value = "epoll")]
-    backend: BackendName,
-    /// Tell only where it listens and that it ends
-    #[arg(long)]
-    quiet: bool,
-    /// Exit after this many connections
-    #[arg(long, value_name = "N", value_parser = within(1u64, u64::MAX), allow_negative_numbers = true)]
-    once: Option<u64>,
     #[command(flatten)]
-    limits: limits::Limits,
-    #[command(flatten)]
-    options: socket_options::Listening,
+    serving: Serving,
 }
 
 impl Server {
     pub fn run(self) -> io::Result<()> {
-        match self.backend {
-            BackendName::Epoll => self.serve(DefaultBackend::new()?),
-            BackendName::Poll => self.serve(Poll::new()?),
-            BackendName::Select => self.serve(Select::new()?),
-        }
-    }
-
-    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
-        let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
-        signals::watch(&mut reactor)?;
-        let listener = listen(&address::of_server(&self.address, ("127.0.0.1", 65432)), &self.options.0)?;
-        say(format_args!("Listening on {}", local_name(&listener)));
-        self.limits.set(&mut reactor, self.quiet)?;
-        let told = transcript("", self.quiet);
-        let once = self.once.map(|connections| (Rc::new(Cell::new(connections)), reactor.handle()));
-        let options = self.options.0;
-        reactor.serve(listener, move |socket| {
-            // The connection is good without them.
-            if let Err(error) = options.apply(socket, Role::Accepted) {
-                told.say(format_args!("{error}"));
-            }
-            let echo = multiconn::Echo::new(socket, &told);
-            match &once {
-                None => Box::new(echo) as Box<dyn Protocol>,
-                Some((left, handle)) => Box::new(Counted { echo, left: left.clone(), handle: handle.clone() }),
-            }
-        })?;
-        reactor.run()
-    }
-}
-
-/// An echo whose end is counted, and the last of which ends the loop.
-struct Counted {
-    echo: multiconn::Echo,
-    left: Rc<Cell<u64>>,
-    handle: Handle,
-}
-
-impl Protocol for Counted {
-    fn receive<'i>(&mut self, input: &'i [u8], out: &mut Out<'i, '_>) -> Flow {
-        self.echo.receive(input, out)
-    }
-    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
-        self.echo.refuse(out)
-    }
-    fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
-        self.echo.expired(what, out)
-    }
-    fn failed(&mut self, error: io::Error) {
-        self.echo.failed(error);
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.left.set(self.left.get().saturating_sub(1));
-        if self.left.get() == 0 {
-            self.handle.stop();
-        }
+        let told = self.serving.transcript();
+        self.serving.run(None, move |socket| multiconn::Echo::new(socket, &told))
     }
 }
 

@@ -10,13 +10,25 @@ use signal_hook::low_level::pipe;
 
 use super::output::say;
 
+/// For each signal that ends a program: the end of a pair where it comes in as a byte, and what is said then.
+pub fn pairs() -> io::Result<[(UnixStream, &'static str); 2]> {
+    let end = |signal| {
+        let (ours, theirs) = UnixStream::pair()?;
+        pipe::register(signal, theirs).map(|_| ours)
+    };
+    Ok([(end(SIGINT)?, "Caught keyboard interrupt, exiting"), (end(SIGTERM)?, "Caught termination signal, exiting")])
+}
+
+/// Says which signal came.
+pub fn tell(line: &str) {
+    // A terminal shows `^C` without ending that line.
+    let gap = if stdout().is_terminal() { "\n" } else { "" };
+    say(format_args!("{gap}{line}"));
+}
+
 /// Ends the loop on SIGINT and SIGTERM.
 pub fn watch<B: Backend>(reactor: &mut Reactor<Box<dyn Protocol>, B>) -> io::Result<()> {
-    for (signal, line) in
-        [(SIGINT, "Caught keyboard interrupt, exiting"), (SIGTERM, "Caught termination signal, exiting")]
-    {
-        let (ours, theirs) = UnixStream::pair()?;
-        pipe::register(signal, theirs)?;
+    for (ours, line) in pairs()? {
         let stop = Stop { line, handle: reactor.handle() };
         reactor.adopt(ours, Box::new(stop))?;
     }
@@ -30,9 +42,7 @@ struct Stop {
 
 impl Protocol for Stop {
     fn receive<'i>(&mut self, input: &'i [u8], _out: &mut Out<'i, '_>) -> Flow {
-        // A terminal shows `^C` without ending that line.
-        let gap = if stdout().is_terminal() { "\n" } else { "" };
-        say(format_args!("{gap}{}", self.line));
+        tell(self.line);
         self.handle.stop();
         Flow::used(input.len())
     }

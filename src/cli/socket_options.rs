@@ -15,8 +15,12 @@ pub struct Listening(pub Options);
 /// The options of a program that connects.
 pub struct Dialling(pub Options);
 
+/// The options of a program that sends and receives datagrams.
+pub struct Datagrams(pub Options);
+
 const SERVER: &[Role] = &[Role::Listener, Role::Accepted];
 const CLIENT: &[Role] = &[Role::Dialled];
+const DATAGRAM: &[Role] = &[Role::Datagram];
 
 impl Args for Listening {
     fn augment_args(command: Command) -> Command {
@@ -47,24 +51,32 @@ impl FromArgMatches for Listening {
     }
 }
 
-impl Args for Dialling {
-    fn augment_args(command: Command) -> Command {
-        augment(command, CLIENT)
-    }
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+/// As arguments: what the table has for these roles, and nothing else.
+macro_rules! arguments {
+    ($options:ident, $roles:ident) => {
+        impl Args for $options {
+            fn augment_args(command: Command) -> Command {
+                augment(command, $roles)
+            }
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl FromArgMatches for $options {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+                Ok($options(collect(matches, $roles)?))
+            }
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+    };
 }
 
-impl FromArgMatches for Dialling {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Dialling(collect(matches, CLIENT)?))
-    }
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
+arguments!(Dialling, CLIENT);
+arguments!(Datagrams, DATAGRAM);
 
 /// What this platform has and a program of these roles has a use for.
 fn offered(roles: &'static [Role]) -> impl Iterator<Item = &'static SocketOption> {

@@ -13,3 +13,4 @@ mod reactor;
 mod select;
 mod socket;
 mod sockets;
+mod udp;

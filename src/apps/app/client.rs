@@ -206,6 +206,10 @@ impl Protocol for Client {
     }
 
     fn expired(&mut self, what: Deadline, _out: &mut Out<'_, '_>) -> Flow {
+        if what == Deadline::Idle && !self.waiting {
+            // Silent are we.
+            return Flow::MORE;
+        }
         self.lose(io::Error::new(io::ErrorKind::TimedOut, format!("{}: {what}", self.peer)))
     }
 

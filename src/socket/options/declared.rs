@@ -14,7 +14,7 @@ const BACKLOG: u32 = 4096;
 /// What is set where nobody asked.
 const DEFAULTS: [(&str, bool, &[Role]); 3] = [
     ("SO_REUSEADDR", true, &[Role::Listener]),
-    ("IPV6_V6ONLY", false, &[Role::Listener]),
+    ("IPV6_V6ONLY", false, &[Role::Listener, Role::Datagram]),
     // Where a listener does not hand it down, what it accepts is set too.
     ("TCP_NODELAY", true, &[Role::Listener, Role::Dialled, Role::Accepted]),
 ];
@@ -22,7 +22,7 @@ const DEFAULTS: [(&str, bool, &[Role]); 3] = [
 /// Socket options said once, for any number of sockets.
 ///
 /// The default is what servers and clients here start with: listeners have SO_REUSEADDR on, IPV6_V6ONLY off, TCP_NODELAY on and a backlog of
-/// 4096, dialled sockets have TCP_NODELAY on. Whatever is not asked for beyond that stays as the system has it.
+/// 4096, dialled sockets have TCP_NODELAY on, datagram sockets IPV6_V6ONLY off. Whatever is not asked for beyond that stays as the system has it.
 ///
 /// ```
 /// use selkey::socket::{Options, Role, Socket};

@@ -10,3 +10,4 @@ mod refusals;
 mod shown;
 mod support;
 mod transcripts;
+mod udp;

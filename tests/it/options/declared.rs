@@ -34,6 +34,10 @@ fn the_defaults_are_what_servers_and_clients_want() {
     assert_eq!(names(&defaults.apply(&tcp_socket(), Role::Dialled).unwrap()), ["TCP_NODELAY"]);
     let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     assert_eq!(defaults.apply(&udp, Role::Datagram).unwrap(), []);
+    // Where the system has IPv6.
+    if let Ok(udp) = Socket::new(Domain::IPV6, Type::DGRAM, None) {
+        assert_eq!(names(&defaults.apply(&udp, Role::Datagram).unwrap()), ["IPV6_V6ONLY"]);
+    }
 }
 
 #[test]

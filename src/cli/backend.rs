@@ -1,0 +1,28 @@
+//! What watches the sockets, as an argument.
+
+use std::io;
+
+use selkey::backend::{Backend, DefaultBackend, Poll, Select};
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum BackendName {
+    Epoll,
+    Poll,
+    Select,
+}
+
+/// A program that runs on any backend.
+pub trait OnBackend {
+    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()>;
+}
+
+impl BackendName {
+    /// Runs the program on the backend of this name.
+    pub fn run(self, program: impl OnBackend) -> io::Result<()> {
+        match self {
+            BackendName::Epoll => program.serve(DefaultBackend::new()?),
+            BackendName::Poll => program.serve(Poll::new()?),
+            BackendName::Select => program.serve(Select::new()?),
+        }
+    }
+}
