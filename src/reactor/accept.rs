@@ -31,6 +31,15 @@ impl<P> Listener<P> {
 
 type Tell = dyn FnMut(&io::Error);
 
+/// What is known of a listener's queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Empty,
+    More,
+    /// Nobody can be accepted for now.
+    Unknown,
+}
+
 /// Listeners that rest because descriptors or memory ran out. Out of the selector's set they cost nothing, though their queues are ready.
 #[derive(Default)]
 pub(super) struct Starved {
@@ -61,15 +70,17 @@ impl Starved {
 impl<P: Protocol, B: Backend> Reactor<P, B> {
     #[inline(never)]
     pub(super) fn accept_some(&mut self, key: Key) {
-        if let Err(error) = self.accept(key) {
-            self.broken = Some(error);
+        match self.accept(key) {
+            Ok(Queue::Empty) if self.desk.shared.draining.is_some() => self.close_listener(key),
+            Ok(_) => {}
+            Err(error) => self.broken = Some(error),
         }
     }
 
-    /// Takes a batch of connections off a listener's queue. Answers whether there may be more.
-    fn accept(&mut self, key: Key) -> io::Result<bool> {
+    /// Takes a batch of connections off a listener's queue.
+    fn accept(&mut self, key: Key) -> io::Result<Queue> {
         for _ in 0..self.desk.shared.limits.accepts_per_wake.max(1) {
-            let Some((socket, Entry::Listener(listener))) = self.selector.get_mut(key) else { return Ok(false) };
+            let Some((socket, Entry::Listener(listener))) = self.selector.get_mut(key) else { return Ok(Queue::Empty) };
             match socket::accept(socket) {
                 Ok(Accept::Connection(connection)) => {
                     self.starved.since = None;
@@ -89,19 +100,19 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
                     let _ = self.admit(connection, protocol, kind);
                 }
                 Ok(Accept::Skipped) => {}
-                Ok(Accept::Pending) => return Ok(false),
+                Ok(Accept::Pending) => return Ok(Queue::Empty),
                 Ok(Accept::Exhausted(error)) => {
                     self.rest(key, &error);
-                    return Ok(false);
+                    return Ok(Queue::Unknown);
                 }
                 Err(error) => {
                     let what = socket::local_name(socket);
-                    self.remove(key);
+                    self.close_listener(key);
                     return Err(about(format_args!("cannot accept on {what}"), error));
                 }
             }
         }
-        Ok(true)
+        Ok(Queue::More)
     }
 
     fn rest(&mut self, key: Key, error: &io::Error) {
@@ -141,16 +152,24 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
     }
 
-    /// Accepts whoever waits already, then listens no more.
+    /// Accepts whoever waits already, then listens no more. A listener for whose clients descriptors are missing stays until there are some.
     pub(super) fn close_listeners(&mut self) -> io::Result<()> {
-        let is_listener = |(key, entry): (Key, &crate::selector::SelectorKey<Socket, Entry<P>>)| {
-            matches!(entry.data(), Entry::Listener(_)).then_some(key)
-        };
-        let listeners: Vec<Key> = self.selector.get_map().iter().filter_map(is_listener).collect();
-        for key in listeners {
-            while self.accept(key)? {}
-            self.selector.unregister(key);
+        for key in self.listeners.clone() {
+            let queue = loop {
+                match self.accept(key)? {
+                    Queue::More => {}
+                    queue => break queue,
+                }
+            };
+            if queue == Queue::Empty {
+                self.close_listener(key);
+            }
         }
         Ok(())
+    }
+
+    fn close_listener(&mut self, key: Key) {
+        self.listeners.retain(|&listener| listener != key);
+        self.remove(key);
     }
 }

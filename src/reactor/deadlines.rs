@@ -90,10 +90,13 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         shared.now = shared.now.wrapping_add(passed as u32) & MASK;
         for place in 0..self.selector.places() {
             let Some((key, socket, Entry::Connection(connection))) = self.selector.at(place) else { continue };
-            if let Some(what) = connection.late(&self.desk.shared) {
-                let next = connection.expire(what, socket, key, &mut self.desk.shared);
-                self.act(key, next);
-            }
+            let shared = &mut self.desk.shared;
+            let next = match connection.late(shared) {
+                Some(what) => connection.expire(what, socket, key, shared),
+                None if shared.draining.is_some() => connection.wind_down(socket),
+                None => continue,
+            };
+            self.act(key, next);
         }
         if self.desk.shared.stats.connections == 0 {
             self.tick_on(false);

@@ -27,7 +27,11 @@ impl Handle {
         Handle { asked: Arc::new(AtomicU8::new(Asked::Nothing as u8)), waker }
     }
 
-    /// Closes the listeners; the loop ends when the connections that are there have ended.
+    /// Accepts whoever waits already, then closes the listeners. What was sent before is answered, whoever is silent between messages is hung up on, and the
+    /// loop ends when no connection is left, or those that are left were cut after [`drain_timeout`](super::Limits::drain_timeout). Adopted connections
+    /// do not keep it from ending.
+    ///
+    /// A protocol that keeps connections for further requests should look at [`Out::is_draining`](super::Out::is_draining), and close instead.
     pub fn drain(&self) {
         self.ask(Asked::Drain);
     }

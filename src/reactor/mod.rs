@@ -88,6 +88,7 @@ pub struct Reactor<P, B = DefaultBackend> {
     selector: Selector<Socket, Entry<P>, B>,
     desk: Desk,
     handle: Handle,
+    listeners: Vec<Key>,
     starved: Starved,
     clock: Clock,
     timers: Timers<P, B>,
@@ -132,6 +133,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             selector,
             desk: Desk::new(),
             handle,
+            listeners: Vec::new(),
             starved: Starved::default(),
             clock: Clock::new(ticker),
             timers: Timers::new(),
@@ -201,7 +203,9 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         let (socket, file) = listener.into().into_parts();
         socket.set_nonblocking(true)?;
         let entry = Entry::Listener(Box::new(Listener::new(make, file)));
-        Ok(self.selector.register(socket, EVENT_READ, entry)?)
+        let key = self.selector.register(socket, EVENT_READ, entry)?;
+        self.listeners.push(key);
+        Ok(key)
     }
 
     /// Connects to `address`, trying all addresses of a name in turn. Looking a name up may block; connecting does not.
@@ -313,16 +317,21 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             Asked::Stop => return Ok(false),
             Asked::Drain => {
                 let now = self.desk.shared.now;
-                self.desk.shared.draining.get_or_insert(now);
-                self.close_listeners()?;
+                if self.desk.shared.draining.is_none() {
+                    self.desk.shared.draining = Some(now);
+                    self.close_listeners()?;
+                }
             }
             Asked::Nothing => {}
         }
         self.feed_starved();
         self.look_at_clock();
         self.run_due();
-        let timers = self.timers.timeout().is_some() && self.desk.shared.draining.is_none();
-        let empty = !timers && self.selector.get_map().len() == self.clock.entries();
+        let empty = if self.desk.shared.draining.is_some() {
+            self.desk.shared.stats.connections == 0 && self.listeners.is_empty()
+        } else {
+            self.timers.timeout().is_none() && self.selector.get_map().len() == self.clock.entries()
+        };
         // An empty loop stays at its end until something is put in.
         self.look_up = empty || self.timeout().is_some();
         Ok(!empty)

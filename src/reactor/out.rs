@@ -63,6 +63,11 @@ impl<'i, 'o> Out<'i, 'o> {
         self.shared.header_done = true;
     }
 
+    /// Whether the loop [drains](super::Handle::drain): what is sent now should be the last word.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.is_some()
+    }
+
     /// The connection's key, good for [`poke`](super::Reactor::poke).
     pub fn key(&self) -> Key {
         self.key

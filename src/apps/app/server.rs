@@ -97,7 +97,7 @@ pub struct Connection<F> {
 }
 
 impl<F: FnMut(&Message<'_>, &mut Reply)> Connection<F> {
-    fn answer(&self, request: &Message<'_>, out: &mut Out<'_, '_>) {
+    fn answer(&self, request: &Message<'_>, kept: bool, out: &mut Out<'_, '_>) {
         let (transcript, peer) = (&self.common.transcript, &self.peer);
         match request.header().content_type() {
             _ if transcript.is_silent() => {}
@@ -109,7 +109,7 @@ impl<F: FnMut(&Message<'_>, &mut Reply)> Connection<F> {
         }
         let reply = &mut *self.common.reply.borrow_mut();
         (self.common.service.borrow_mut())(request, reply);
-        self.send(reply, request.header().keep_alive(), out);
+        self.send(reply, kept, out);
     }
 
     fn refuse_with(&self, reason: impl Display, out: &mut Out<'_, '_>) -> Flow {
@@ -148,8 +148,9 @@ impl<F: FnMut(&Message<'_>, &mut Reply)> Protocol for Connection<F> {
                 Flow::More { used: 0, need }
             }
             Ok(Decoded::Message { message, used }) => {
-                self.answer(&message, out);
-                if message.header().keep_alive() { Flow::More { used, need: Decoder::LEAST } } else { Flow::Close }
+                let kept = message.header().keep_alive() && !out.is_draining();
+                self.answer(&message, kept, out);
+                if kept { Flow::More { used, need: Decoder::LEAST } } else { Flow::Close }
             }
             Err(error) => {
                 self.common.transcript.say(format_args!("Refusing what {} sends: {error}", self.peer));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::reactor::deadlines::over;
 use crate::reactor::protocol::Deadline;
+use crate::socket::Flags;
 
 /// What a peer must take of what waits for it within the time for that.
 const PROGRESS: usize = 4 << 10;
@@ -39,6 +40,14 @@ impl<P: Protocol> Connection<P> {
             Some(then) if over(then, now, terms.drain) => Some(Deadline::Drain),
             _ => None,
         }
+    }
+
+    /// While the loop drains: whoever is silent between messages goes. What was sent before the drain lies here by the first tick, and is served.
+    pub(in crate::reactor) fn wind_down(&self, socket: &Socket) -> Next {
+        let between = matches!(self.phase, Phase::Open) && self.held.is_none();
+        let silent =
+            || self.ended || matches!(socket::receive_with(socket, &mut [0], Flags::PEEK), Ok(Transfer::Pending));
+        if self.kind == Kind::Accepted && between && silent() { Next::Remove } else { Next::Same }
     }
 
     /// Does what follows from a deadline that has passed.
