@@ -3,6 +3,7 @@
 mod address;
 mod backend;
 mod demo;
+mod http_get;
 mod multiconn;
 mod output;
 mod signals;
@@ -40,6 +41,8 @@ enum Command {
     UdpServer(udp::Server),
     /// Send datagrams, wait for the echo of each, send again what is lost (UDP)
     UdpClient(udp::Client),
+    /// Fetch a file over plain HTTP: print the header, store the body
+    HttpGet(http_get::HttpGet),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -62,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::MulticonnClient(client) => client.run(),
         Command::UdpServer(server) => server.run(),
         Command::UdpClient(client) => client.run(),
+        Command::HttpGet(get) => get.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {
@@ -78,6 +82,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "; is the port right, the server started, no firewall between?",
         io::ErrorKind::AddrInUse => "; another program listens there, port 0 takes a free one",
+        io::ErrorKind::FileTooLarge => "; --max-size allows more",
         // A socket option that needs a privilege is EPERM, and says itself what it needs.
         io::ErrorKind::PermissionDenied if errno(error) == Some(libc::EACCES) => "; ports below 1024 need a privilege",
         _ => "",

@@ -5,6 +5,8 @@ use std::process::exit;
 use std::str::FromStr;
 use std::time::Duration;
 
+use selkey::socket::options::size;
+
 use super::output::complain;
 
 /// The message of a usage error without its layout: what is wrong, what was perhaps meant, how the command is used.
@@ -45,4 +47,10 @@ where
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
+}
+
+/// Reads a size above 0: bytes, or KiB, MiB, GiB with `k`, `m`, `g`.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let size = size(text).and_then(|size| usize::try_from(size).ok());
+    size.filter(|&size| size > 0).ok_or_else(|| "expected bytes above 0, like 65536, 64k or 16m".to_owned())
 }

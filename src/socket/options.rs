@@ -28,7 +28,7 @@ use socket2::Socket;
 
 use crate::error::about;
 pub use declared::Options;
-pub use option::{Kind, Level, Platform, Role, Scope, SocketOption, Unit, When};
+pub use option::{Kind, Level, Platform, Role, Scope, SocketOption, Unit, When, size};
 pub use value::Value;
 
 /// What was asked of an option and what the system made of it.

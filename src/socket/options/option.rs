@@ -312,8 +312,14 @@ impl Scope {
     }
 }
 
-/// Bytes, or so many KiB, MiB or GiB.
-fn size(text: &str) -> Option<i64> {
+/// Reads a size as it stands on a command line: bytes, or so many KiB, MiB or GiB with `k`, `m` or `g` behind the number.
+///
+/// ```
+/// use selkey::socket::options::size;
+///
+/// assert_eq!((size("64k"), size("100"), size("big")), (Some(65_536), Some(100), None));
+/// ```
+pub fn size(text: &str) -> Option<i64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" => 1,

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, iter};
 
+use tempfile::tempdir;
+
+use super::http_get::Peer;
 use super::support::{Program, Server, selkey};
 
 /// The port that examples take; a test takes one that is free.
@@ -29,22 +32,30 @@ fn example(command: Option<&str>) -> String {
     example.to_owned()
 }
 
-/// What a shell makes of the line.
-fn paste(example: &str, port: u16) -> Program {
+/// What a shell makes of the line, in a directory where it may leave something.
+fn paste(example: &str, port: u16, directory: &Path) -> Program {
     let here = Path::new(selkey().get_program()).parent().unwrap().to_owned();
     let others = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(iter::once(here).chain(env::split_paths(&others))).unwrap();
     let line = format!("exec {}", example.replace(PORT, &port.to_string()));
-    Program::of(Command::new("sh").args(["-c", &line]).env("PATH", path).stdout(Stdio::piped()).stderr(Stdio::piped()))
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).env("PATH", path).current_dir(directory);
+    Program::of(shell.stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 #[test]
 fn every_example_works_when_pasted() {
-    let commands = commands();
+    let (commands, directory) = (commands(), tempdir().unwrap());
+    let paste = |example: &str, port| paste(example, port, directory.path());
     assert!(commands.iter().any(|command| command == "demo"), "{commands:?}");
     for command in &commands {
         let example = example(Some(command));
         assert!(example.starts_with(&format!("selkey {command}")), "{example}");
+        if example.contains("http://") {
+            let peer = Peer::start(&[b"HTTP/1.1 200 OK\r\n\r\nHello"]);
+            paste(&example, peer.address.port()).succeed();
+            continue;
+        }
         let Some((family, side)) = command.rsplit_once('-').filter(|(_, side)| ["server", "client"].contains(side))
         else {
             // It opens no port: the one of the example is as good as any.
@@ -65,7 +76,7 @@ fn every_example_works_when_pasted() {
 #[test]
 fn the_first_help_names_a_first_thing_to_try() {
     assert_eq!(example(None), "selkey demo");
-    paste("selkey demo", 0).succeed();
+    paste("selkey demo", 0, tempdir().unwrap().path()).succeed();
 }
 
 #[test]

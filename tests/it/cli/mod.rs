@@ -3,6 +3,7 @@
 mod addresses;
 mod crowd;
 mod help;
+mod http_get;
 mod lifetime;
 mod partners;
 mod peers;
