@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::process::exit;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::output::complain;
 
@@ -38,4 +39,11 @@ where
         Ok(number) if least <= number && number <= most => Ok(number),
         _ => Err(format!("expected a whole number from {least} to {most}")),
     }
+}
+
+/// Reads a time in seconds, above 0.
+#[allow(dead_code)] // until the first option that takes one
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
 }
