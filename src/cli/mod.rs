@@ -2,6 +2,8 @@
 
 mod address;
 mod demo;
+mod echo;
+mod hello;
 mod multiconn;
 mod output;
 mod signals;
@@ -30,10 +32,18 @@ enum Command {
     /// Everything at once in one process: a server on a free port, clients, the transcript of both
     #[command(after_help = "Example: selkey demo")]
     Demo,
+    /// Echo to one connection at a time, blocking
+    EchoServer(echo::Server),
+    /// Say one thing to an echo server and check what comes back
+    EchoClient(echo::Client),
     /// Echo to any number of connections at once
     MulticonnServer(multiconn::Server),
     /// Open many connections, send two messages on each, check what comes back
     MulticonnClient(multiconn::Client),
+    /// Greet everybody by name, with a thread for each connection
+    HelloServer(hello::Server),
+    /// Tell a greeting server some names
+    HelloClient(hello::Client),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -52,8 +62,12 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Demo => demo::run(),
+        Command::EchoServer(server) => server.run(),
+        Command::EchoClient(client) => client.run(),
         Command::MulticonnServer(server) => server.run(),
         Command::MulticonnClient(client) => client.run(),
+        Command::HelloServer(server) => server.run(),
+        Command::HelloClient(client) => client.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

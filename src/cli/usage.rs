@@ -42,8 +42,15 @@ where
 }
 
 /// Reads a time in seconds, above 0.
-#[allow(dead_code)] // until the first option that takes one
 pub fn seconds(text: &str) -> Result<Duration, String> {
-    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    time.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
+    time(text).filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
+}
+
+/// Reads a time in seconds that may be none.
+pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    time(text).ok_or_else(|| "expected seconds, like 0 or 0.5".to_owned())
+}
+
+fn time(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.parse().ok()?).ok()
 }
