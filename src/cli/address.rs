@@ -42,14 +42,14 @@ fn alone((address, rest): (Address, &[String])) -> Address {
     }
 }
 
-/// The address to dial and what follows it, or the default where there is nothing at all.
-pub fn of_client<'a>(words: &'a [String], default: (&str, u16)) -> (Address, &'a [String]) {
+/// The address of a client and the messages behind it, or the default where there are no arguments.
+pub fn of_client_with_messages<'a>(words: &'a [String], default: (&str, u16)) -> (Address, &'a [String]) {
     if words.is_empty() { (default.into(), words) } else { take(words, 1, "") }
 }
 
 /// The one address to dial in these arguments, or the default where there are none.
-pub fn of_client_alone(words: &[String], default: (&str, u16)) -> Address {
-    alone(of_client(words, default))
+pub fn of_client(words: &[String], default: (&str, u16)) -> Address {
+    alone(of_client_with_messages(words, default))
 }
 
 /// The address to dial, and the whole number from 1 on that must follow it, `<NAME>`.

@@ -72,7 +72,7 @@ pub struct Client {
 
 impl Client {
     pub fn run(self) -> io::Result<()> {
-        let address = address::of_client_alone(&self.address, DEFAULT);
+        let address = address::of_client(&self.address, DEFAULT);
         let back = echo::ask(&address, &self.options.0, MESSAGE, self.timeout)?;
         say(format_args!("Received {}", python(&back)));
         Ok(())

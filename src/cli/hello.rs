@@ -93,7 +93,7 @@ pub struct Client {
 
 impl Client {
     pub fn run(self) -> io::Result<()> {
-        let (address, names) = address::of_client(&self.words, DEFAULT);
+        let (address, names) = address::of_client_with_messages(&self.words, DEFAULT);
         let names: Vec<&str> = if names.is_empty() { NAMES.into() } else { names.iter().map(String::as_str).collect() };
         if names.iter().any(|name| !hello::is_name(name.as_bytes())) {
             refuse(&format!("a <NAME> is 1 to {LONGEST} bytes, and not exit, which ends the conversation"));

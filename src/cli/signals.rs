@@ -11,15 +11,27 @@ use signal_hook::low_level::pipe;
 
 use super::output::say;
 
-/// The signals that end a program, and what it says then.
-const ENDS: [(i32, &str); 2] =
-    [(SIGINT, "Caught keyboard interrupt, exiting"), (SIGTERM, "Caught termination signal, exiting")];
+/// For each signal that ends a program: the end of a pair where it comes in as a byte, and what is said then.
+pub fn pairs() -> io::Result<[(UnixStream, &'static str); 2]> {
+    let end = |signal| {
+        let (ours, theirs) = UnixStream::pair()?;
+        pipe::register(signal, theirs).map(|_| ours)
+    };
+    Ok([(end(SIGINT)?, "Caught keyboard interrupt, exiting"), (end(SIGTERM)?, "Caught termination signal, exiting")])
+}
+
+/// Says which signal came.
+pub fn tell(line: &str) {
+    // A terminal shows `^C` without ending that line.
+    let gap = if stdout().is_terminal() { "\n" } else { "" };
+    say(format_args!("{gap}{line}"));
+}
 
 /// Ends the loop on SIGINT and SIGTERM.
 pub fn watch<B: Backend>(reactor: &mut Reactor<Box<dyn Protocol>, B>) -> io::Result<()> {
-    for (signal, line) in ENDS {
+    for (ours, line) in pairs()? {
         let stop = Stop { line, handle: reactor.handle() };
-        reactor.adopt(arrival(signal)?, Box::new(stop))?;
+        reactor.adopt(ours, Box::new(stop))?;
     }
     Ok(())
 }
@@ -27,30 +39,17 @@ pub fn watch<B: Backend>(reactor: &mut Reactor<Box<dyn Protocol>, B>) -> io::Res
 /// Becomes readable on SIGINT and SIGTERM, for programs that block.
 pub fn stop() -> io::Result<Waker> {
     let stop = Waker::new()?;
-    for (signal, line) in ENDS {
-        let (mut arrival, stop) = (arrival(signal)?, stop.clone());
+    for (mut ours, line) in pairs()? {
+        let stop = stop.clone();
         thread::Builder::new().spawn(move || {
-            if arrival.read_exact(&mut [0]).is_ok() {
+            if ours.read_exact(&mut [0]).is_ok() {
                 tell(line);
-                // The wake of an open eventfd does not fail.
+                // It is open as long as this thread has it, so it does not fail.
                 let _ = stop.wake();
             }
         })?;
     }
     Ok(stop)
-}
-
-/// Has a byte for each signal that came.
-fn arrival(signal: i32) -> io::Result<UnixStream> {
-    let (ours, theirs) = UnixStream::pair()?;
-    pipe::register(signal, theirs)?;
-    Ok(ours)
-}
-
-fn tell(line: &str) {
-    // A terminal shows `^C` without ending that line.
-    let gap = if stdout().is_terminal() { "\n" } else { "" };
-    say(format_args!("{gap}{line}"));
 }
 
 struct Stop {

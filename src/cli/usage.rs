@@ -43,14 +43,14 @@ where
 
 /// Reads a time in seconds, above 0.
 pub fn seconds(text: &str) -> Result<Duration, String> {
-    time(text).filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
+    let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.filter(|time| !time.is_zero()).ok_or_else(|| "expected seconds above 0, like 60 or 0.5".to_owned())
 }
 
-/// Reads a time in seconds that may be none.
+/// Reads a time in seconds that may be 0.
 pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
-    time(text).ok_or_else(|| "expected seconds, like 0 or 0.5".to_owned())
-}
-
-fn time(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.parse().ok()?).ok()
+    match text.parse() {
+        Ok(0.0) => Ok(Duration::ZERO),
+        _ => seconds(text).map_err(|_| "expected seconds, like 0 or 0.5".to_owned()),
+    }
 }

@@ -115,7 +115,7 @@ pub fn receive_some<'a>(socket: &Socket, bytes: &mut [u8], wait: impl Into<Wait<
     let wait = wait.into();
     loop {
         // Looked at first, so that a peer that never pauses cannot keep `stop` from being seen.
-        wait.readable(socket)?;
+        wait.readable(socket).map_err(|error| about("received nothing", error))?;
         match receive(socket, bytes)? {
             Transfer::Moved(n) => return Ok(n),
             Transfer::Closed => return Ok(0),
