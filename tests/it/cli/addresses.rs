@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use super::support::{Program, Server, client};
 use super::transcripts::{is_clients, is_servers};
 
-fn ipv6_is_there() -> bool {
+pub fn ipv6_is_there() -> bool {
     let there = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     if !there {
         println!("skipped: no IPv6");

@@ -4,33 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 
-use selkey::socket::{Accept, Address, Options, accept, connect, listen, local_name};
+use selkey::socket::{Accept, Options, accept, connect, listen, local_name};
 
-use crate::harness::PATIENCE;
-
-/// A path that nothing is at; whatever is made there is removed in the end.
-struct Spot(PathBuf);
-
-impl Spot {
-    fn new() -> Spot {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("selkey-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Spot(std::env::temp_dir().join(name))
-    }
-
-    fn address(&self) -> Address {
-        Path::new(&self.0).into()
-    }
-}
-
-impl Drop for Spot {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
+use crate::harness::{PATIENCE, Spot};
 
 #[test]
 fn the_file_comes_and_goes_with_the_listener() {
