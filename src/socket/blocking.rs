@@ -76,7 +76,7 @@ fn connected(socket: Socket, mut state: Dial, wait: Wait<'_>) -> io::Result<Sock
 /// up it goes on trying: the connection waits in the queue.
 ///
 /// # Errors
-/// `TimedOut`, `Interrupted` (see [`Wait`]); or as [`accept`].
+/// `TimedOut`, `Interrupted` (see [`Wait`]); descriptors or memory were used up all the time; or as [`accept`].
 pub fn accept_next<'a>(listener: &Socket, wait: impl Into<Wait<'a>>) -> io::Result<Socket> {
     let wait = wait.into();
     loop {
@@ -84,6 +84,7 @@ pub fn accept_next<'a>(listener: &Socket, wait: impl Into<Wait<'a>>) -> io::Resu
         match accept(listener)? {
             Accept::Connection(socket) => return Ok(socket),
             Accept::Pending | Accept::Skipped => {}
+            Accept::Exhausted(error) if wait.is_over() => return Err(error),
             Accept::Exhausted(_) => pause(wait.at_most(EXHAUSTED_PAUSE))?,
         }
     }

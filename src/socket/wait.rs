@@ -61,6 +61,10 @@ impl<'a> Wait<'a> {
         Wait { end: self.end.into_iter().chain(end).min(), ..self }
     }
 
+    pub(super) fn is_over(self) -> bool {
+        self.end.is_some_and(|end| end <= Instant::now())
+    }
+
     pub(super) fn readable(self, socket: &Socket) -> io::Result<()> {
         self.wait(|stop, left| wait_readable(Some(socket.as_raw_fd()), stop, left))
     }

@@ -109,6 +109,17 @@ pub fn raise_descriptor_limit() -> usize {
     selkey::socket::raise_descriptor_limit().unwrap() as usize
 }
 
+/// The soft limit on descriptors. For a process of one's own.
+pub fn lower_descriptor_limit(to: usize) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` lives through both calls.
+    unsafe {
+        check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit));
+        limit.rlim_cur = to as libc::rlim_t;
+        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit));
+    }
+}
+
 /// The processor time this thread has used.
 pub fn thread_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
