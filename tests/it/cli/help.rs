@@ -62,8 +62,9 @@ fn every_example_works_when_pasted() {
         if side == "client" {
             assert!(!paste(&on(&example, server.address.port())).succeed().is_empty());
         }
+        // What it was about to say when the interrupt came may stand behind it.
         let lines = server.program.interrupt();
-        assert_eq!(lines.last().unwrap(), "Caught keyboard interrupt, exiting");
+        assert!(lines.iter().any(|line| line == "Caught keyboard interrupt, exiting"), "{lines:?}");
     }
 }
 
