@@ -1,8 +1,8 @@
 //! The greeting: a server with a thread for each client, and a client that tells it names.
 //!
 //! Nothing on the wire says where a name ends: what one receive brings, at most 1024 bytes, is one name, so a client waits for each answer before
-//! it sends the next name. Names and answers are bytes, UTF-8 or not, and come back as they are. `exit` ends the conversation, also with the end of
-//! a line behind it, as `nc` sends it.
+//! it sends the next name. Names and answers are bytes, UTF-8 or not, and come back as they are. `exit` ends the conversation, also with white space
+//! behind it: `nc` sends the end of the line.
 //!
 //! ```
 //! use selkey::Waker;
@@ -125,8 +125,8 @@ impl Server {
             };
             accepted += 1;
             self.transcript.say(format_args!("Accept new connection from {peer}..."));
-            let name = peer.clone();
-            self.spawn(scope, &name, move || self.attend(socket, &peer, stop, seat, &seats.closing));
+            let client = peer.clone();
+            self.spawn(scope, &peer, move || self.attend(socket, &client, stop, seat, &seats.closing));
         }
         Ok(())
     }
