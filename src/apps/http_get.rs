@@ -158,7 +158,8 @@ impl Pace {
     fn wait(&mut self, socket: &Socket) -> io::Result<()> {
         let start = Instant::now();
         let over = self.left.is_zero();
-        if !sys::wait_readable(socket.as_raw_fd(), Some(self.left))? && over {
+        let woken = sys::wait_readable(Some(socket.as_raw_fd()), None, Some(self.left))?;
+        if woken == sys::Woken::Neither && over {
             let what = format!("{} in {:?}", self.poor, self.patience);
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         }

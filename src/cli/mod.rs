@@ -3,6 +3,8 @@
 mod address;
 mod backend;
 mod demo;
+mod echo;
+mod hello;
 mod http_get;
 mod multiconn;
 mod output;
@@ -33,6 +35,10 @@ enum Command {
     /// Everything at once in one process: a server on a free port, clients, the transcript of both
     #[command(after_help = "Example: selkey demo")]
     Demo,
+    /// Echo to one connection at a time, blocking
+    EchoServer(echo::Server),
+    /// Say one thing to an echo server and check what comes back
+    EchoClient(echo::Client),
     /// Echo to any number of connections at once
     MulticonnServer(multiconn::Server),
     /// Open many connections, send two messages on each, check what comes back
@@ -43,6 +49,10 @@ enum Command {
     UdpClient(udp::Client),
     /// Fetch a file over plain HTTP: print the header, store the body
     HttpGet(http_get::HttpGet),
+    /// Greet everybody by name, with a thread for each connection
+    HelloServer(hello::Server),
+    /// Tell a greeting server some names
+    HelloClient(hello::Client),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -61,11 +71,15 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Demo => demo::run(),
+        Command::EchoServer(server) => server.run(),
+        Command::EchoClient(client) => client.run(),
         Command::MulticonnServer(server) => server.run(),
         Command::MulticonnClient(client) => client.run(),
         Command::UdpServer(server) => server.run(),
         Command::UdpClient(client) => client.run(),
         Command::HttpGet(get) => get.run(),
+        Command::HelloServer(server) => server.run(),
+        Command::HelloClient(client) => client.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use selkey::backend::Backend;
-use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use selkey::{Flow, Handle, Out, Protocol, Reactor, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -58,6 +58,22 @@ pub fn exit_dropping<T: Send + 'static>(unfinished: &Arc<Mutex<Option<T>>>, outp
         })?;
     }
     Ok(())
+}
+
+/// Becomes readable on SIGINT and SIGTERM, for programs that block.
+pub fn stop() -> io::Result<Waker> {
+    let stop = Waker::new()?;
+    for (mut ours, line) in pairs()? {
+        let stop = stop.clone();
+        thread::Builder::new().spawn(move || {
+            if ours.read_exact(&mut [0]).is_ok() {
+                tell(line);
+                // It is open as long as this thread has it, so it does not fail.
+                let _ = stop.wake();
+            }
+        })?;
+    }
+    Ok(stop)
 }
 
 struct Stop {

@@ -2,6 +2,8 @@
 
 mod addresses;
 mod crowd;
+mod echo;
+mod hello;
 mod help;
 mod http_get;
 mod lifetime;
