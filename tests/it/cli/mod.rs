@@ -2,7 +2,10 @@
 
 mod addresses;
 mod crowd;
+mod echo;
+mod hello;
 mod help;
+mod http_get;
 mod lifetime;
 mod partners;
 mod peers;

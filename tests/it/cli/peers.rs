@@ -13,7 +13,7 @@ use super::transcripts::take_pieces;
 use crate::harness::{PATIENCE, alone};
 
 /// Closes with a reset.
-fn reset(stream: TcpStream) {
+pub fn reset(stream: TcpStream) {
     Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
