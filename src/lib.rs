@@ -29,6 +29,14 @@ sys::platform::on_kqueue! {
     pub use selector::KqueueSelector;
 }
 
+/// Keeps the calling thread on one processor, counted from 0.
+///
+/// # Errors
+/// There is no such processor, the process may not use it, or the system has no way to say so (Linux and Android have, sched_setaffinity(2)).
+pub fn pin_thread(processor: usize) -> std::io::Result<()> {
+    sys::pin_thread(processor)
+}
+
 /// What the operating system supplies, behind one trait.
 pub mod backend {
     crate::sys::platform::on_epoll! {

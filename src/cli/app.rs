@@ -37,10 +37,14 @@ impl Server {
     pub fn run(self) -> io::Result<()> {
         let search = self.table.map_or_else(|| Ok(Search::default()), read_table)?;
         let max_content = self.max_content.unwrap_or(Decoder::MAX_CONTENT);
-        let service = move |request: &Message<'_>, reply: &mut app::Reply| search.answer(request, reply);
-        let server = app::Server::told(service, max_content, self.serving.transcript());
+        let told = self.serving.transcript();
         let max_input = max_content.saturating_add(Decoder::LEAST + MAX_HEADER);
-        self.serving.run(Some(max_input), move |socket| server.accept(socket))
+        self.serving.run(Some(max_input), || {
+            let search = search.clone();
+            let service = move |request: &Message<'_>, reply: &mut app::Reply| search.answer(request, reply);
+            let server = app::Server::told(service, max_content, told.clone());
+            move |socket| server.accept(socket)
+        })
     }
 }
 

@@ -13,12 +13,14 @@ pub enum BackendName {
 
 /// A program that runs on any backend.
 pub trait OnBackend {
-    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()>;
+    /// What it comes to.
+    type Outcome;
+    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<Self::Outcome>;
 }
 
 impl BackendName {
     /// Runs the program on the backend of this name.
-    pub fn run(self, program: impl OnBackend) -> io::Result<()> {
+    pub fn run<P: OnBackend>(self, program: P) -> io::Result<P::Outcome> {
         match self {
             BackendName::Epoll => program.serve(DefaultBackend::new()?),
             BackendName::Poll => program.serve(Poll::new()?),

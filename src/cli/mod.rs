@@ -14,6 +14,7 @@ mod serving;
 mod signals;
 mod socket_options;
 mod sockets;
+mod status;
 mod udp;
 mod usage;
 

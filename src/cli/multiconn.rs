@@ -23,7 +23,10 @@ pub struct Server {
 impl Server {
     pub fn run(self) -> io::Result<()> {
         let told = self.serving.transcript();
-        self.serving.run(None, move |socket| multiconn::Echo::new(socket, &told))
+        self.serving.run(None, || {
+            let told = told.clone();
+            move |socket| multiconn::Echo::new(socket, &told)
+        })
     }
 }
 

@@ -1,17 +1,21 @@
-//! What every server on the loop is asked for on the command line, and does with it.
+//! What every server on the loop is asked for on the command line, and does with it: a loop for each thread, all on one address.
 
-use std::cell::Cell;
 use std::io;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use selkey::apps::Transcript;
 use selkey::backend::Backend;
-use selkey::socket::{Role, Socket, listen, local_name};
-use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor};
+use selkey::socket::{Listener, Options, Role, Socket, descriptor_limit, listen, local_name, raise_descriptor_limit};
+use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor, Stats, Waker, pin_thread};
 
 use super::backend::{BackendName, OnBackend};
-use super::output::{say, transcript};
-use super::usage::within;
+use super::output::{complain, say, transcript};
+use super::status::{self, Board, Totals};
+use super::usage::{refuse, seconds, within};
 use super::{address, limits, signals, socket_options};
 
 #[derive(clap::Args)]
@@ -22,12 +26,24 @@ pub struct Serving {
     /// What watches the sockets
     #[arg(long, value_enum, default_value = "epoll")]
     backend: BackendName,
-    /// Tell only where it listens and that it ends
+    /// Loops to run, each on a thread with a listener of its own between which the system spreads the connections (SO_REUSEPORT)
+    #[arg(long, value_name = "N", value_parser = within(1usize, 1024), default_value = "1", allow_negative_numbers = true)]
+    threads: usize,
+    /// Processors to keep the threads on, one after the other, like 0,2,3
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = within(0usize, 1023), allow_negative_numbers = true)]
+    cpus: Vec<usize>,
+    /// Look for this many microseconds before each sleep: answers sooner, and never rests while there is something to do
+    #[arg(long, value_name = "US", value_parser = within(0u64, 1_000_000), default_value = "0", allow_negative_numbers = true)]
+    busy_poll: u64,
+    /// Tell only where it listens and how it ended
     #[arg(long)]
     quiet: bool,
     /// Exit after this many connections
     #[arg(long, value_name = "N", value_parser = within(1u64, u64::MAX), allow_negative_numbers = true)]
     once: Option<u64>,
+    /// Print a line about the server every this many seconds
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    status: Option<Duration>,
     #[command(flatten)]
     limits: limits::Limits,
     #[command(flatten)]
@@ -40,54 +56,171 @@ impl Serving {
         transcript("", self.quiet)
     }
 
-    /// Serves each connection with the protocol that `make` makes of it. `max_input` is how much of a message may lie unfinished, where the protocol has a limit of its own.
-    pub fn run<P: Protocol + 'static>(
-        self,
-        max_input: Option<usize>,
-        make: impl FnMut(&Socket) -> P + 'static,
-    ) -> io::Result<()> {
-        let backend = self.backend;
-        backend.run(Server { serving: self, max_input, make })
-    }
-}
-
-struct Server<M> {
-    serving: Serving,
-    max_input: Option<usize>,
-    make: M,
-}
-
-impl<P: Protocol + 'static, M: FnMut(&Socket) -> P + 'static> OnBackend for Server<M> {
-    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
-        let Server { serving, max_input, mut make } = self;
-        let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
-        signals::watch(&mut reactor)?;
-        let listener = listen(&address::of_server(&serving.address, ("127.0.0.1", 65432)), &serving.options.0)?;
-        say(format_args!("Listening on {}", local_name(&listener)));
-        serving.limits.set(&mut reactor, max_input, serving.quiet)?;
-        let told = serving.transcript();
-        let once = serving.once.map(|connections| (Rc::new(Cell::new(connections)), reactor.handle()));
-        let options = serving.options.0;
-        reactor.serve(listener, move |socket| {
-            // The connection is good without them.
-            if let Err(error) = options.apply(socket, Role::Accepted) {
-                told.say(format_args!("{error}"));
+    /// Serves until a signal, or as many connections as were asked for. On each thread `maker` makes what makes the protocol of each connection.
+    /// `max_input` is how much of a message may lie unfinished, where the protocol has a limit of its own.
+    pub fn run<P, M>(self, max_input: Option<usize>, maker: impl Fn() -> M + Sync) -> io::Result<()>
+    where
+        P: Protocol + 'static,
+        M: FnMut(&Socket) -> P + 'static,
+    {
+        let (before, descriptors) = (descriptor_limit()?, raise_descriptor_limit()?);
+        let listeners = self.listen()?;
+        if before < descriptors && !self.quiet {
+            say(format_args!("Raised the limit on descriptors from {before} to {descriptors}"));
+        }
+        let crew = Arc::new(Crew {
+            handles: OnceLock::new(),
+            left: self.once.map(AtomicU64::new),
+            board: self.status.map(|every| Arc::new(Board::new(every, self.threads))),
+        });
+        let (send, handles) = mpsc::channel();
+        let (serving, maker) = (&self, &maker);
+        let (running, ended) = (AtomicUsize::new(self.threads), Waker::new()?);
+        let shares = thread::scope(|scope| {
+            let start = |(thread, listener)| {
+                let limits = serving.limits.of_each(serving.threads, max_input);
+                let (started, crew) = (send.clone(), crew.clone());
+                let worker = Worker { thread, started, listener, limits, serving, crew, maker };
+                let (crew, ended, running) = (worker.crew.clone(), ended.clone(), &running);
+                scope.spawn(move || {
+                    let outcome = serving.backend.run(worker);
+                    // One that cannot go on ends the others too.
+                    if outcome.is_err() {
+                        crew.each(Handle::stop);
+                    }
+                    if running.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        let _ = ended.wake();
+                    }
+                    outcome
+                })
+            };
+            let threads: Vec<_> = listeners.into_iter().enumerate().map(start).collect();
+            drop(send);
+            // Ends when each has sent its own, or failed.
+            let handles: Vec<Handle> = handles.into_iter().collect();
+            let complete = handles.len() == threads.len();
+            let _ = crew.handles.set(handles);
+            if !complete {
+                crew.each(Handle::stop);
             }
-            let protocol = make(socket);
-            match &once {
-                None => Box::new(protocol) as Box<dyn Protocol>,
-                Some((left, handle)) => Box::new(Counted { protocol, left: left.clone(), handle: handle.clone() }),
-            }
+            let end = |before| crew.each(if before == 0 { Handle::drain } else { Handle::stop });
+            let attended = signals::attend(&ended, end).inspect_err(|_| crew.each(Handle::stop));
+            let panicked = |_| Err(io::Error::other("a thread of the server panicked"));
+            let shares = threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked));
+            shares.collect::<io::Result<Vec<Stats>>>().and_then(|shares| attended.map(|()| shares))
         })?;
-        reactor.run()
+        let mut all = Stats::default();
+        shares.iter().for_each(|share| all += share);
+        say(format_args!("{}", Totals(&all)));
+        if shares.len() > 1 {
+            let spread: Vec<String> = shares.iter().map(|share| share.accepted.to_string()).collect();
+            say(format_args!("Spread over {} threads: {} connections", shares.len(), spread.join(" + ")));
+        }
+        Ok(())
+    }
+
+    /// A listener for each thread, all on one address.
+    fn listen(&self) -> io::Result<Vec<Listener>> {
+        let address = address::of_server(&self.address, ("127.0.0.1", 65432));
+        let mut options = self.options.0.clone();
+        if self.threads > 1 {
+            if address.path().is_some() {
+                refuse("--threads needs a port: several listeners cannot share a Unix-domain address");
+            }
+            options.set("SO_REUSEPORT", true)?;
+        }
+        let first = listen(&address, &options)?;
+        say(format_args!("Listening on {}", local_name(&first)));
+        let bound = first.bound();
+        let others = (1..self.threads).zip(bound.into_iter().cycle()).map(|(_, bound)| listen(&bound.into(), &options));
+        [Ok(first)].into_iter().chain(others).collect()
     }
 }
 
-/// A connection whose end is counted; the last one's ends the loop.
+/// What the threads of a server share.
+struct Crew {
+    /// Those of all loops.
+    handles: OnceLock<Vec<Handle>>,
+    /// Connections still to be ended, where their number was asked for.
+    left: Option<AtomicU64>,
+    board: Option<Arc<Board>>,
+}
+
+impl Crew {
+    fn each(&self, act: impl Fn(&Handle)) {
+        self.handles.get().into_iter().flatten().for_each(act);
+    }
+}
+
+struct Worker<'s, F> {
+    thread: usize,
+    started: Sender<Handle>,
+    listener: Listener,
+    limits: selkey::Limits,
+    serving: &'s Serving,
+    crew: Arc<Crew>,
+    maker: &'s F,
+}
+
+impl<P, M, F> OnBackend for Worker<'_, F>
+where
+    P: Protocol + 'static,
+    M: FnMut(&Socket) -> P + 'static,
+    F: Fn() -> M,
+{
+    type Outcome = Stats;
+
+    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<Stats> {
+        let Worker { thread, started, listener, limits, serving, crew, maker } = self;
+        if let Some(&processor) = serving.cpus.get(thread % serving.cpus.len().max(1)) {
+            let refused = |error| io::Error::other(format!("cannot keep a thread on processor {processor}: {error}"));
+            pin_thread(processor).map_err(refused)?;
+        }
+        let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
+        reactor.set_limits(limits);
+        reactor.set_busy_poll(Duration::from_micros(serving.busy_poll));
+        reactor.on_starved(|error| {
+            complain(format_args!("cannot accept for now: {error}; accepting again once some are closed"));
+        });
+        if let Some(board) = &crew.board {
+            status::keep(&mut reactor, board.clone(), thread);
+        }
+        reactor.serve(listener, make(maker(), serving.options.0.clone(), serving.transcript(), &crew))?;
+        let sent = started.send(reactor.handle());
+        // Whoever started this waits for the end of it.
+        drop(started);
+        if sent.is_ok() {
+            reactor.run()?;
+        }
+        Ok(reactor.stats().clone())
+    }
+}
+
+/// What makes the protocol of each connection: with the socket options that were asked for, and counted where their number was.
+fn make<P: Protocol + 'static>(
+    mut make: impl FnMut(&Socket) -> P + 'static,
+    options: Options,
+    told: Transcript,
+    crew: &Arc<Crew>,
+) -> impl FnMut(&Socket) -> Box<dyn Protocol> + 'static {
+    let counted = crew.left.is_some().then(|| crew.clone());
+    move |socket| {
+        // The connection is good without them.
+        if let Err(error) = options.apply(socket, Role::Accepted) {
+            told.say(format_args!("{error}"));
+        }
+        let protocol = make(socket);
+        match &counted {
+            None => Box::new(protocol),
+            Some(crew) => Box::new(Counted { protocol, crew: crew.clone() }),
+        }
+    }
+}
+
+/// A connection whose end is counted; the last one's ends the loops.
 struct Counted<P> {
     protocol: P,
-    left: Rc<Cell<u64>>,
-    handle: Handle,
+    crew: Arc<Crew>,
 }
 
 impl<P: Protocol> Protocol for Counted<P> {
@@ -113,9 +246,10 @@ impl<P: Protocol> Protocol for Counted<P> {
 
 impl<P> Drop for Counted<P> {
     fn drop(&mut self) {
-        self.left.set(self.left.get().saturating_sub(1));
-        if self.left.get() == 0 {
-            self.handle.stop();
+        let Some(left) = &self.crew.left else { return };
+        let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if before == Ok(1) {
+            self.crew.each(Handle::stop);
         }
     }
 }

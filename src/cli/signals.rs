@@ -1,13 +1,14 @@
 //! Signals as readiness: each becomes a byte on a socket pair that the loop watches like any other, or that a thread waits for.
 
 use std::io::{self, IsTerminal, Read, stderr, stdout};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::process::exit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use selkey::backend::Backend;
-use selkey::{Flow, Handle, Out, Protocol, Reactor, Waker};
+use selkey::{Flow, Handle, NONE, Out, Protocol, Reactor, Waker, select};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -27,6 +28,27 @@ pub fn tell(line: &str) {
     // A terminal shows `^C` without ending that line.
     let gap = if stdout().is_terminal() { "\n" } else { "" };
     say(format_args!("{gap}{line}"));
+}
+
+/// Waits on this thread until `end` is woken. Tells each SIGINT and SIGTERM that comes meanwhile, and calls `act` with how many came before; signals
+/// that come at once are one.
+pub fn attend(end: &Waker, act: impl Fn(usize)) -> io::Result<()> {
+    let pairs = pairs()?;
+    let mut before = 0;
+    loop {
+        let ends = pairs.iter().map(|(ours, _)| ours.as_fd()).chain([end.as_fd()]);
+        let (ready, ..) = select(ends, NONE, NONE, None)?;
+        for (mut ours, line) in pairs.iter().map(|(ours, line)| (ours, line)) {
+            if ready.iter().any(|fd| fd.as_raw_fd() == ours.as_raw_fd()) && ours.read(&mut [0; 64])? > 0 {
+                tell(line);
+                act(before);
+                before += 1;
+            }
+        }
+        if ready.iter().any(|fd| fd.as_raw_fd() == end.as_fd().as_raw_fd()) {
+            return Ok(());
+        }
+    }
 }
 
 /// Ends the loop on SIGINT and SIGTERM.

@@ -44,6 +44,8 @@ impl Server {
 }
 
 impl OnBackend for Server {
+    type Outcome = ();
+
     fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
         let socket = bind_datagram(&address::of_server(&self.address, ("127.0.0.1", 65432)), &self.options.0)?;
         let address = local_name(&socket);

@@ -1,6 +1,7 @@
 //! What a loop counts.
 
 use std::io;
+use std::ops::AddAssign;
 
 use super::protocol::Deadline;
 
@@ -44,6 +45,41 @@ pub struct Stats {
     /// Bytes held now for unfinished input and unsent output, as memory is taken for them.
     pub held: usize,
     expired: [u64; Deadline::ALL.len()],
+}
+
+/// Adds what another loop counted.
+impl AddAssign<&Stats> for Stats {
+    fn add_assign(&mut self, other: &Stats) {
+        // Taken apart so that none is forgotten.
+        let Stats {
+            connections,
+            accepted,
+            refused,
+            starved,
+            turned_away,
+            reset,
+            failed,
+            overfull,
+            requests,
+            received,
+            sent,
+            held,
+            expired,
+        } = other;
+        self.connections += connections;
+        self.accepted += accepted;
+        self.refused += refused;
+        self.starved += starved;
+        self.turned_away += turned_away;
+        self.reset += reset;
+        self.failed += failed;
+        self.overfull += overfull;
+        self.requests += requests;
+        self.received += received;
+        self.sent += sent;
+        self.held += held;
+        self.expired.iter_mut().zip(expired).for_each(|(sum, count)| *sum += count);
+    }
 }
 
 impl Stats {

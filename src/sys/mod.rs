@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::events::Events;
 
+mod affinity;
 mod fdmap;
 pub(crate) mod fdset;
 mod limits;
@@ -50,6 +51,7 @@ pub use select::Select;
 pub use source::{AsSource, RawSource};
 pub use waker::Waker;
 
+pub(crate) use affinity::pin_thread;
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
 pub(crate) use wait::{Woken, wait_readable, wait_writable};
