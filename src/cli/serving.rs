@@ -118,10 +118,12 @@ impl Serving {
             options.set("SO_REUSEPORT", true)?;
         }
         let first = listen(&address, &options)?;
-        say(format_args!("Listening on {}", local_name(&first)));
         let bound = first.bound();
         let others = (1..self.threads).zip(bound.into_iter().cycle()).map(|(_, bound)| listen(&bound.into(), &options));
-        [Ok(first)].into_iter().chain(others).collect()
+        let listeners = [Ok(first)].into_iter().chain(others).collect::<io::Result<Vec<Listener>>>()?;
+        // Not before all are there: who comes is spread over those only.
+        say(format_args!("Listening on {}", local_name(&listeners[0])));
+        Ok(listeners)
     }
 }
 
