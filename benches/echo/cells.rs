@@ -83,8 +83,10 @@ pub fn cpu_ratios(cells: &[&Cell]) -> String {
         rows.push(row);
     }
     drop(progress);
+    let (low, high) = (1.0 - NOISE, 1.0 + NOISE);
     table(&rows)
-        + "floor: the quartiles of bare against itself. inconclusive: those leave 0.97–1.03, so that this run says nothing about the bound.\n"
+        + "floor: the quartiles of bare against itself, over servers started anew.\n"
+        + &format!("inconclusive: the floor leaves {low:.2}–{high:.2}, so this run says nothing about the bound.\n")
 }
 
 /// The bounds are hundredths, so what is held against them has a digit more.
@@ -111,25 +113,27 @@ impl Cell {
 /// Servers started anew, in another order each time; their slices alternate. A lot's ratio is the median of its rounds.
 fn measure_lot(cell: &Cell, names: &[&str], lot: usize, ratios: &mut [Vec<f64>]) {
     let many = names.len();
-    let mut servers: Vec<Server> =
-        (0..many).map(|at| (at + lot) % many).map(|at| Server::start(names[at], &[])).collect();
-    servers.rotate_right(lot % many);
-    let mut slices: Vec<Box<dyn FnMut() -> f64>> = Vec::new();
-    for server in &servers {
-        let mut once = cell.load.start(server.port);
-        slices.push(Box::new(move || {
-            let (before, start, mut done) = (server.cpu_time(), Instant::now(), 0);
-            while start.elapsed() < SLICE {
-                done += once();
-            }
-            (server.cpu_time() - before).as_nanos() as f64 / done as f64
-        }));
-    }
-    // Once, unmeasured: what happens at the first message only.
-    slices.iter_mut().for_each(|slice| _ = slice());
+    let mut slices: Vec<_> = (0..many).map(|at| slice(cell, names[(at + lot) % many])).collect();
+    slices.rotate_right(lot % many);
     for (ratios, spread) in ratios.iter_mut().zip(support::paired(ROUNDS, &mut slices)) {
         ratios.push(spread.median);
     }
+}
+
+/// A server with its clients; each call answers the nanoseconds of its CPU time that one message or connection took.
+fn slice(cell: &Cell, name: &str) -> Box<dyn FnMut() -> f64> {
+    let server = Server::start(name, &[]);
+    let mut once = cell.load.start(server.port);
+    let mut run = move || {
+        let (before, start, mut done) = (server.cpu_time(), Instant::now(), 0);
+        while start.elapsed() < SLICE {
+            done += once();
+        }
+        (server.cpu_time() - before).as_nanos() as f64 / done as f64
+    };
+    // Unmeasured: what is done at the first message only.
+    run();
+    Box::new(run)
 }
 
 /// The table of what is the same in every run.
