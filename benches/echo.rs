@@ -24,8 +24,6 @@ fn main() {
     {
         return server::serve(name);
     }
-    // A thousand connections to three servers, both ends.
-    selkey::socket::raise_descriptor_limit().unwrap();
     let cells = cells::chosen();
     if Mode::from_args() == Mode::Test {
         return cells::run_once(&cells);
