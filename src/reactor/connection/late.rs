@@ -3,10 +3,18 @@
 use std::time::Duration;
 
 use super::*;
-use crate::reactor::deadlines::over;
+use crate::reactor::deadlines::{catch_up, over};
 use crate::reactor::protocol::Deadline;
 
 /// What a peer must take of what waits for it within the time for that.
+    #[inline]
+    pub(in crate::reactor) fn catch_up(&mut self, before: Tick, now: Tick) {
+        catch_up(before, now, [&mut self.heard]);
+        if let Some(held) = &mut self.held {
+            catch_up(before, now, [&mut held.began, &mut held.taken.1].into_iter().chain(&mut held.header_done));
+        }
+    }
+
 const PROGRESS: usize = 4 << 10;
 
 impl<P: Protocol> Connection<P> {
