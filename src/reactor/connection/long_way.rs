@@ -221,7 +221,8 @@ impl<P: Protocol> Connection<P> {
             (held.began, held.header_done) = (now, None);
         }
         if mem::take(&mut shared.header_done) {
-            self.hold(now).header_done = Some(now);
+            // What it said before of the same message holds.
+            self.hold(now).header_done.get_or_insert(now);
         }
         // Later waits until the socket is writable even where the kernel took everything: a protocol that always has more to say to a peer that
         // always reads would keep the loop for itself.
