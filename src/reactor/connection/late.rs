@@ -71,16 +71,14 @@ impl<P: Protocol> Connection<P> {
         };
         shared.stats.expire(what);
         // Whatever it was since: this is the same time once more, should the protocol want it.
-        self.heard = shared.now;
+        self.heard = shared.now | (self.heard & MARK);
         if let Some(held) = &mut self.held {
             (held.began, held.taken) = (shared.now, (0, shared.now));
             held.header_done = held.header_done.map(|_| shared.now);
         }
-        if lost {
+        if !matches!(self.phase, Phase::Open) {
             // What is queued is not taken: without this the kernel would keep it for minutes.
             let _ = socket.set_linger(Some(Duration::ZERO));
-        }
-        if !matches!(self.phase, Phase::Open) {
             return Next::Remove;
         }
         self.speak(socket, key, shared, |protocol, out| match protocol.expired(what, out) {
