@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::*;
 use crate::buffer::Buffer;
 
+/// What a peer must take of what waits for it within the time for that.
+const PROGRESS: usize = 4 << 10;
+
 /// What a connection keeps between two turns, while it has to.
 pub(super) struct Held {
     /// How many unused bytes the protocol asked for; 0 after `Later`, which has the same rest again whatever lies there.
@@ -18,7 +21,7 @@ pub(super) struct Held {
     pub(super) header_done: Option<Tick>,
     /// Queued and refused by the kernel.
     pub(super) output: Buffer,
-    /// How much of it the peer took since when.
+    /// How much of it the peer took since when: since it began to wait, or since the last `PROGRESS` bytes were taken.
     pub(super) taken: (usize, Tick),
     /// Bytes of memory that are counted for these buffers.
     counted: usize,
@@ -263,6 +266,9 @@ impl<P: Protocol> Connection<P> {
             held.taken.0 += n;
             shared.stats.sent += n as u64;
             self.heard = shared.now | (self.heard & MARK);
+            if held.taken.0 >= PROGRESS {
+                held.taken = (0, shared.now);
+            }
         }
         if self.paused && self.waiting() <= shared.limits.low_water() {
             self.paused = false;
