@@ -166,7 +166,10 @@ impl<P: Protocol> Connection<P> {
             let rest = &input[used..];
             let mut out = Out::new(rest, shared, self.waiting(), key);
             let flow = self.protocol.receive(rest, &mut out);
-            used += self.obey(flow, out, rest.len(), socket).0?;
+            let (outcome, shared) = self.obey(flow, out, rest.len(), socket);
+            let part = outcome?;
+            shared.stats.requests += u64::from(part > 0);
+            used += part;
         }
         Ok(used)
     }
@@ -212,7 +215,6 @@ impl<P: Protocol> Connection<P> {
             _ => out.deliver(&mut socket, |refused| self.hold(now).queue(refused, now)),
         };
         if used > 0 {
-            shared.stats.requests += 1;
             self.heard = now;
         } else if speaks {
             // Also where the peer was not heard yet.
@@ -264,11 +266,11 @@ impl<P: Protocol> Connection<P> {
         {
             held.output.consume(n);
             held.taken.0 += n;
-            shared.stats.sent += n as u64;
-            self.heard = shared.now | (self.heard & MARK);
             if held.taken.0 >= PROGRESS {
                 held.taken = (0, shared.now);
             }
+            shared.stats.sent += n as u64;
+            self.heard = shared.now | (self.heard & MARK);
         }
         if self.paused && self.waiting() <= shared.limits.low_water() {
             self.paused = false;
