@@ -8,5 +8,5 @@ mod partners;
 mod peers;
 mod refusals;
 mod shown;
-mod support;
+pub mod support;
 mod transcripts;
