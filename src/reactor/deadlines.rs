@@ -131,9 +131,7 @@ mod tests {
         if let Some(ticker) = reactor.clock.ticker.take() {
             reactor.selector.unregister(ticker).unwrap();
         }
-        let mut limits = Limits::default();
-        limits.header_timeout = TICK * 3;
-        reactor.set_limits(limits);
+        reactor.set_limits(Limits { header_timeout: TICK * 3, ..Limits::default() });
         let echo = |input: &[u8], _: &mut Out<'_, '_>| Flow::used(input.len());
         let address = reactor.listen("127.0.0.1:0", move |_| from_fn(echo)).unwrap();
         (reactor, address)
