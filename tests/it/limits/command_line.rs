@@ -65,8 +65,8 @@ fn one_connection_at_most_refuses_the_second_until_the_first_has_left() {
 
 #[test]
 fn a_status_line_comes_at_its_interval_and_counts() {
-    let mut server = Server::start(&["--quiet", "--status", "0.5", "--header-timeout", "0.2"]);
     let start = Instant::now();
+    let mut server = Server::start(&["--quiet", "--status", "0.5", "--header-timeout", "0.2"]);
     let line = server.program.line();
     assert!(line.starts_with("Status: 0 connections, 0 requests/s, 0 bytes/s, 0 bytes held, p99 turn "), "{line}");
     assert!(start.elapsed() >= ms(500));
