@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use selkey::backend::DefaultBackend;
 use selkey::{Deadline, Flow, Out, Protocol, Reactor};
 
-use super::support::{Framed, in_time, limits, ms, scene};
+use super::support::{Framed, beside_a_sleeper, in_time, limits, ms, scene};
 use crate::harness::{alone, raise_descriptor_limit};
 use crate::reactor::support::{connect, narrow, turning};
 
@@ -39,7 +39,8 @@ impl Protocol for Header {
         Flow::More { used: 0, need: 8192 }
     }
     fn expired(&mut self, what: Deadline, _out: &mut Out<'_, '_>) -> Flow {
-        assert_eq!(what, Deadline::Message);
+        // On a slow machine not even the first byte is there.
+        assert!(matches!(what, Deadline::Message | Deadline::Open));
         self.seen.lock().unwrap().lived.push(self.opened.elapsed());
         Flow::Abort
     }
@@ -57,10 +58,10 @@ fn slowloris_is_dropped_at_the_header_deadline_and_the_others_do_not_notice() {
             println!("{clients} clients at one byte a second");
             let mut best = (Duration::MAX, Duration::MAX, Duration::MAX);
             for _ in 0..3 {
-                let (quiet, meanwhile, latest) = slowloris(clients);
+                let ((quiet, meanwhile, latest), machine) = beside_a_sleeper(|| slowloris(clients));
                 println!("turns p99 {quiet:?} quiet, {meanwhile:?} meanwhile; the last dropped after {latest:?}");
                 let bound = (quiet * 2).max(quiet + ms(1));
-                if meanwhile < bound && latest <= HEADER + ms(500) {
+                if meanwhile < bound && latest <= HEADER + ms(500) + machine {
                     return;
                 }
                 best = best.min((quiet, meanwhile, latest));
@@ -99,10 +100,16 @@ fn slowloris(clients: usize) -> (Duration, Duration, Duration) {
     thread::sleep(ms(700));
     let quiet = p99(&mut seen.lock().unwrap().turns);
 
-    let mut slow: Vec<TcpStream> = (0..clients).map(|_| connect(address)).collect();
+    let mut slow: Vec<TcpStream> = (0..clients)
+        .map(|_| {
+            let mut client = connect(address);
+            client.write_all(b"x").unwrap();
+            client
+        })
+        .collect();
     seen.lock().unwrap().turns.clear();
     let start = Instant::now();
-    let mut next = start;
+    let mut next = start + ms(1000);
     while seen.lock().unwrap().lived.len() < clients {
         assert!(start.elapsed() < crate::harness::PATIENCE, "they are not dropped");
         if Instant::now() >= next {
