@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use selkey::backend::DefaultBackend;
 use selkey::socket::{Address, Socket};
-use selkey::{Deadline, Flow, Limits, Out, Protocol, Reactor};
+use selkey::{Deadline, Flow, Out, Protocol, Reactor};
 use socket2::{Domain, Type};
 
 use super::support::{drip, in_time, limits, ms, scene};
@@ -197,39 +197,22 @@ fn a_reply_then_close_while_the_peer_is_still_sending_arrives_at_one_that_reads_
     }
 }
 
-/// Two seconds, which no limit changes.
+/// Two seconds, which neither a limit nor a byte changes.
 #[test]
 fn a_peer_that_never_closes_after_our_close_is_waited_for_two_seconds() {
     in_time(ms(2000), || {
-        let mut scene = scene::<_, DefaultBackend>(
-            limits(|limits| (limits.header_timeout, limits.idle_timeout) = (Duration::MAX, Duration::MAX)),
-            || Refusing(pattern(REPLY, 9)),
-        );
+        let limits = limits(|limits| (limits.header_timeout, limits.idle_timeout) = (Duration::MAX, ms(100)));
+        let mut scene = scene::<_, DefaultBackend>(limits, || Refusing(pattern(REPLY, 9)));
         let mut client = scene.client();
-        let before = Instant::now();
-        client.write_all(b"x").unwrap();
-        scene.until("the reply", |stats| stats.sent == REPLY as u64);
-        let after = Instant::now();
-        assert_same(&read_all(&mut client), &pattern(REPLY, 9));
-        scene.until("it is gone", |stats| stats.connections == 0);
-        // No deadline of the protocol's.
-        assert!(Deadline::ALL.iter().all(|&what| scene.reactor.stats().expired(what) == 0));
-        (before, after, Instant::now())
-    });
-}
-
-/// Bytes do not prolong that either.
-#[test]
-fn a_peer_that_sends_on_after_our_close_is_waited_for_no_longer() {
-    in_time(ms(2000), || {
-        let mut scene = scene::<_, DefaultBackend>(Limits::default(), || Refusing(pattern(REPLY, 9)));
-        let client = scene.client();
         let before = Instant::now();
         let dripping = drip(&client, ms(50));
         scene.until("the reply", |stats| stats.sent == REPLY as u64);
         let after = Instant::now();
+        assert_same(&read_all(&mut client), &pattern(REPLY, 9));
         scene.until("it is gone", |stats| stats.connections == 0);
         let at = Instant::now();
+        // No deadline of the protocol's.
+        assert!(Deadline::ALL.iter().all(|&what| scene.reactor.stats().expired(what) == 0));
         dripping.join().unwrap();
         (before, after, at)
     });

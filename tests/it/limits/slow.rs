@@ -216,6 +216,31 @@ fn a_reader_of_one_byte_a_second_is_given_up_at_the_write_deadline() {
     });
 }
 
+/// Whatever it took before: the term is not opened twice.
+#[test]
+fn a_stall_counts_from_the_last_bytes_that_were_taken() {
+    in_time(ms(1500), || {
+        let framed = Framed::of(1);
+        let passed = framed.passed.clone();
+        let make = move || Flood(framed.clone());
+        let mut scene = scene::<_, DefaultBackend>(limits(|limits| limits.write_timeout = ms(1500)), make);
+        let mut client = scene.client();
+        client.set_nonblocking(true).unwrap();
+        scene.pass(ms(300));
+        let (before, sent) = (Instant::now(), scene.reactor.stats().sent);
+        let mut bytes = vec![0; 64 << 10];
+        while scene.reactor.stats().sent < sent + 4096 {
+            // Nothing there is no error here.
+            let _ = client.read(&mut bytes);
+            scene.reactor.turn_at_once();
+        }
+        let after = Instant::now();
+        let (what, at) = scene.expire(&passed, 1);
+        assert_eq!(what, Deadline::Stall);
+        (before, after, at)
+    });
+}
+
 /// It reads a little more than it must in that time, so it is served for as long as it likes.
 #[test]
 fn a_reader_that_takes_enough_is_not_given_up() {
