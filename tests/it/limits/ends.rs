@@ -12,7 +12,7 @@ use selkey::{Deadline, Flow, Out, Protocol, Reactor};
 use socket2::{Domain, Type};
 
 use super::support::{drip, in_time, limits, ms, scene};
-use crate::reactor::support::{Echo, Log, Server, assert_same, connect, logged, pattern, read_all, turning};
+use crate::reactor::support::{Echo, Log, Server, assert_same, connect, logged, narrow, pattern, read_all, turning};
 
 /// A listener whose queue is full and who never accepts: nothing answers there.
 struct BlackHole {
@@ -77,7 +77,11 @@ fn what_is_left_when_draining_takes_too_long_is_cut() {
         let told = log.clone();
         let mut reactor = Reactor::new().unwrap();
         reactor.set_limits(limits(|limits| limits.drain_timeout = ms(500)));
-        let address = reactor.listen("127.0.0.1:0", move |_| logged(&told, Big)).unwrap();
+        let make = move |socket: &Socket| {
+            narrow(socket);
+            logged(&told, Big)
+        };
+        let address = reactor.listen("127.0.0.1:0", make).unwrap();
         let mut reactor = turning(reactor);
         let [mut idle, mut partial, mut full] = [0; 3].map(|_| connect(address));
         idle.write_all(b"hello").unwrap();

@@ -12,7 +12,7 @@ use selkey::{Deadline, Flow, Out, Protocol, Reactor};
 
 use super::support::{Framed, beside_a_sleeper, in_time, limits, ms, scene};
 use crate::harness::{alone, raise_descriptor_limit};
-use crate::reactor::support::{connect, narrow, turning};
+use crate::reactor::support::{connect, narrow};
 
 /// What the loop of a slowloris test tells.
 #[derive(Default)]
@@ -225,6 +225,7 @@ fn a_stall_counts_from_the_last_bytes_that_were_taken() {
         let make = move || Flood(framed.clone());
         let mut scene = scene::<_, DefaultBackend>(limits(|limits| limits.write_timeout = ms(1500)), make);
         let mut client = scene.client();
+        narrow(&client);
         client.set_nonblocking(true).unwrap();
         scene.pass(ms(300));
         let (before, sent) = (Instant::now(), scene.reactor.stats().sent);
@@ -246,16 +247,9 @@ fn a_stall_counts_from_the_last_bytes_that_were_taken() {
 fn a_reader_that_takes_enough_is_not_given_up() {
     let framed = Framed::of(1);
     let passed = framed.passed.clone();
-    let mut reactor = Reactor::new().unwrap();
-    reactor.set_limits(limits(|limits| limits.write_timeout = ms(1000)));
-    let address = reactor
-        .listen("127.0.0.1:0", move |socket| {
-            narrow(socket);
-            Flood(framed.clone())
-        })
-        .unwrap();
-    let mut reactor = turning(reactor);
-    let mut client = connect(address);
+    let make = move || Flood(framed.clone());
+    let mut scene = scene::<_, DefaultBackend>(limits(|limits| limits.write_timeout = ms(1000)), make);
+    let mut client = scene.client();
     narrow(&client);
     let reader = thread::spawn(move || {
         let mut bytes = vec![0; 256 << 10];
@@ -271,9 +265,7 @@ fn a_reader_that_takes_enough_is_not_given_up() {
         }
         (total, longest.max(last.elapsed()))
     });
-    while reactor.stats().accepted == 0 || reactor.stats().held > 0 {
-        assert!(reactor.turn().unwrap());
-    }
+    scene.until("all is with the kernel", |stats| stats.held == 0);
     let (total, longest) = reader.join().unwrap();
     // A machine that stood still for that long made it a slow one.
     if longest < ms(900) {

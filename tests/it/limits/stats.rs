@@ -4,11 +4,11 @@ use std::io::Write;
 use std::net::Shutdown;
 
 use selkey::backend::{Backend, DefaultBackend, Poll};
-use selkey::{Deadline, Limits, Reactor};
+use selkey::{Deadline, Flow, Limits, Reactor, from_fn};
 
 use super::support::{Framed, Scene, limits, ms, scene};
 use crate::harness::alone;
-use crate::reactor::support::{Echo, Log, connect, logged, read, reset, turning};
+use crate::reactor::support::{Echo, Log, logged, read, reset, turning};
 
 fn a_small_scene<B: Backend>() {
     let mut scene: Scene<Framed, B> = scene(Limits::default(), || Framed::of(10));
@@ -88,16 +88,13 @@ fn a_dial_that_is_refused_is_counted_as_failed() {
 /// Output that waits is held, and no more so when it was taken.
 #[test]
 fn what_waits_to_be_sent_is_held_until_it_was_taken() {
-    let log = Log::default();
-    let told = log.clone();
-    let mut reactor = Reactor::new().unwrap();
-    let answer = |input: &[u8], out: &mut selkey::Out<'_, '_>| {
-        out.write(&vec![7; 8 << 20]);
-        selkey::Flow::used(input.len())
-    };
-    let address = reactor.listen("127.0.0.1:0", move |_| logged(&told, selkey::from_fn(answer))).unwrap();
-    let mut scene: Scene<_, DefaultBackend> = Scene { reactor: turning(reactor), address };
-    let mut client = connect(address);
+    let mut scene = scene::<_, DefaultBackend>(Limits::default(), || {
+        from_fn(|input, out| {
+            out.write(&vec![7; 8 << 20]);
+            Flow::used(input.len())
+        })
+    });
+    let mut client = scene.client();
     client.write_all(b"x").unwrap();
     scene.until("an answer waits", |stats| stats.requests == 1);
     let stats = scene.reactor.stats();

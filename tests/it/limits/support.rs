@@ -8,9 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use selkey::backend::Backend;
+use selkey::socket::Socket;
 use selkey::{Deadline, Flow, Limits, Out, Protocol, Reactor, Stats};
 
-use crate::reactor::support::{Turning, connect, read, turning};
+use crate::reactor::support::{Turning, connect, narrow, read, turning};
 
 pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -91,7 +92,12 @@ pub struct Scene<P, B> {
 pub fn scene<P: Protocol + 'static, B: Backend>(limits: Limits, mut make: impl FnMut() -> P + 'static) -> Scene<P, B> {
     let mut reactor = Reactor::with_backend(B::new().unwrap()).unwrap();
     reactor.set_limits(limits);
-    let address = reactor.listen("127.0.0.1:0", move |_| make()).unwrap();
+    // The kernel takes little, whatever its defaults are.
+    let make = move |socket: &Socket| {
+        narrow(socket);
+        make()
+    };
+    let address = reactor.listen("127.0.0.1:0", make).unwrap();
     Scene { reactor: turning(reactor), address }
 }
 
