@@ -13,45 +13,94 @@ pub(super) enum Fault {
     NotAnObject,
 }
 
-/// Hands the name and the value of each member to `each`, as they are written, without the quotes of the name. Answers whether this got to the end: it
-/// gives up on what is not spaced as Python or serde_json do, on escapes, and on values other than strings and short counts.
-///
-/// What it takes is valid JSON. This is the way of nearly all messages; the others are for [`check`] and [`members`].
-pub(super) fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> bool {
-    fn quoted(text: &str) -> Option<(&str, &str)> {
-        let end = text.bytes().position(needs_escape)?;
-        let (inside, rest) = text.split_at(end);
-        Some((inside, rest.strip_prefix('"')?))
+/// Reads JSON of the plainest kind, which nearly all messages are: no escapes in strings, no numbers but short counts. What it takes is valid.
+pub(super) struct Scan<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a str) -> Scan<'a> {
+        Scan { rest: text }
     }
-    fn count(text: &str) -> Option<usize> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        (digits == 1 || (2..19).contains(&digits) && !text.starts_with('0')).then_some(digits)
+
+    pub(super) fn rest(&self) -> &'a str {
+        self.rest
     }
-    fn member(text: &str) -> Option<(&str, &str, &str)> {
-        let (name, rest) = quoted(text)?;
-        let rest = rest.strip_prefix(':')?;
-        let value = rest.strip_prefix(' ').unwrap_or(rest);
-        let length = match value.strip_prefix('"') {
-            Some(inside) => quoted(inside)?.0.len() + 2,
-            None => count(value)?,
-        };
-        let (value, rest) = value.split_at(length);
-        Some((name, value, rest))
+
+    #[inline]
+    pub(super) fn take(&mut self, text: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(text)?;
+        Some(())
     }
-    let mut rest = text;
+
+    /// What stands between two quotes.
+    #[inline]
+    pub(super) fn string(&mut self) -> Option<&'a str> {
+        self.take("\"")?;
+        let string = self.split(special(self.rest.as_bytes())?);
+        self.take("\"")?;
+        Some(string)
+    }
+
+    #[inline]
+    pub(super) fn count(&mut self) -> Option<&'a str> {
+        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
+        (digits == 1 || (2..19).contains(&digits) && !self.rest.starts_with('0')).then(|| self.split(digits))
+    }
+
+    #[inline]
+    fn split(&mut self, at: usize) -> &'a str {
+        let (head, rest) = self.rest.split_at(at);
+        self.rest = rest;
+        head
+    }
+
+    /// A member's name and the text of its value.
+    #[inline]
+    fn member(&mut self) -> Option<(&'a str, &'a str)> {
+        let name = self.string()?;
+        self.take(":")?;
+        let _ = self.take(" ");
+        let value = self.rest;
+        if value.starts_with('"') { self.string() } else { self.count() }?;
+        Some((name, &value[..value.len() - self.rest.len()]))
+    }
+}
+
+/// Hands each member's name and the text of its value to `each`, and answers whether this got to the end of a plain object.
+#[inline]
+fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> bool {
+    let mut scan = Scan::new(text);
     let mut before = "{";
-    loop {
-        let Some(next) = rest.strip_prefix(before) else { return false };
-        let Some((name, value, after)) = next.strip_prefix(' ').unwrap_or(next).strip_prefix('"').and_then(member)
-        else {
-            return false;
-        };
+    while scan.take(before).is_some() {
+        let _ = scan.take(" ");
+        let Some((name, value)) = scan.member() else { return false };
         each(name, value);
-        if after == "}" {
+        if scan.rest == "}" {
             return true;
         }
-        (rest, before) = (after, ",");
+        before = ",";
     }
+    false
+}
+
+/// Where the first byte is that cannot stand for itself in a JSON string: a quote, a backslash, or one below the space.
+#[inline]
+fn special(bytes: &[u8]) -> Option<usize> {
+    // Eight at a time. A byte's highest bit is left standing where the byte minus something borrows; above the first such byte there may be more than
+    // there should, below it there is none.
+    const ONES: u64 = u64::MAX / 0xff;
+    let (chunks, rest) = bytes.as_chunks();
+    for (number, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES) & !(word ^ (ONES * u64::from(byte)));
+        let found = (is(b'"') | is(b'\\') | word.wrapping_sub(ONES * 0x20) & !word) & (ONES << 7);
+        if found != 0 {
+            return Some(8 * number + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
+    Some(bytes.len() - rest.len() + at)
 }
 
 /// Whether this is one JSON value and nothing else.
@@ -113,17 +162,30 @@ pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
     text: Cow<'a, str>,
+    /// The members, where they are few and plain, so that looking one up reads nothing again; none otherwise.
+    few: [(&'a str, &'a str); FEW],
+    count: usize,
 }
+
+const FEW: usize = 4;
 
 impl<'a> Object<'a> {
     pub(super) fn new(text: Cow<'a, str>) -> Result<Object<'a>, ContentError> {
-        if !plain(&text, |_, _| ()) {
+        let (mut few, mut count) = ([("", ""); FEW], 0);
+        let keep = |name, value| {
+            if let Some(place) = few.get_mut(count) {
+                *place = (name, value);
+            }
+            count += 1;
+        };
+        if !matches!(text, Cow::Borrowed(text) if plain(text, keep)) {
             check(&text).map_err(|fault| match fault {
                 Fault::NotJson(why) => ContentError::NotJson(why),
                 Fault::NotAnObject => ContentError::NotAnObject,
             })?;
+            count = 0;
         }
-        Ok(Object { text })
+        Ok(Object { text, few, count: if count > FEW { 0 } else { count } })
     }
 
     /// The object's text.
@@ -138,7 +200,10 @@ impl<'a> Object<'a> {
 
     /// The JSON text of a member's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.members().filter(|(found, _)| found == name).last().map(|(_, value)| value)
+        match &self.few[..self.count] {
+            [] => self.members().filter(|(found, _)| found == name).last().map(|(_, value)| value),
+            few => few.iter().rfind(|(found, _)| *found == name).map(|(_, value)| *value),
+        }
     }
 
     /// A member that is a string.
@@ -200,7 +265,7 @@ impl fmt::Display for Dumps<'_> {
 pub(super) fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     out.write_str("\"")?;
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(needs_escape) {
+    while let Some(at) = special(rest.as_bytes()) {
         out.write_str(&rest[..at])?;
         match rest.as_bytes()[at] {
             b'"' => out.write_str("\\\""),
@@ -216,10 +281,6 @@ pub(super) fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result
     }
     out.write_str(rest)?;
     out.write_str("\"")
-}
-
-fn needs_escape(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < b' '
 }
 
 /// Hands what is written to a function that cannot fail.
