@@ -1,4 +1,4 @@
-//! No message allocates: counted on the server's thread, in a binary of its own.
+//! No message allocates, and no header makes its receiver allocate much: counted by thread, in a binary of its own.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,37 +7,51 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::thread;
 
+use selkey::message::{Decoded, Decoder, Header, dumps};
 use selkey::{Flow, Out, Protocol, Reactor};
 
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Bytes allocated here and not freed, now and at most. Less than none where they were another thread's.
+    static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
 }
 
-fn count() {
+fn count(bytes: usize) {
     // A thread that ends has no counter any more, and nobody asks.
     let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
+    hold(bytes as isize);
+}
+
+fn hold(bytes: isize) {
+    let _ = HELD.try_with(|held| {
+        let now = held.get().0 + bytes;
+        held.set((now, held.get().1.max(now)));
+    });
 }
 
 // SAFETY: every call goes on to the system's allocator as it is.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: the caller promises what the system's allocator asks for.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        // Both are there for a moment, at worst.
+        count(size);
+        hold(-(layout.size() as isize));
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -126,4 +140,75 @@ fn an_allocation_is_counted() {
     let before = ALLOCATIONS.get();
     drop(std::hint::black_box(vec![1; 100]));
     assert!(ALLOCATIONS.get() > before);
+}
+
+/// A request is read and its reply written, ten thousand times, on a connection that is kept.
+#[test]
+fn ten_thousand_searches_allocate_nothing() {
+    fn encode(members: &[(&str, &str)], out: &mut Vec<u8>) {
+        let content = dumps(members);
+        let header = Header::new("text/json", "utf-8", content.len()).with_keep_alive();
+        header.encode(|bytes| out.extend_from_slice(bytes)).unwrap();
+        write!(out, "{content}").unwrap();
+    }
+    let (mut request, mut reply) = (Vec::new(), Vec::with_capacity(1000));
+    encode(&[("action", "search"), ("value", "morpheus")], &mut request);
+    let mut decoder = Decoder::new();
+    let before = ALLOCATIONS.get();
+    for _ in 0..MESSAGES {
+        assert!(matches!(decoder.decode(&request[..1]), Ok(Decoded::Need(2))));
+        let Ok(Decoded::Need(needed)) = decoder.decode(&request[..request.len() - 1]) else { panic!() };
+        assert_eq!(needed, request.len());
+        let Ok(Decoded::Message { message, .. }) = decoder.decode(&request) else { panic!() };
+        let content = message.object().unwrap();
+        assert_eq!((&*content.string("action").unwrap(), message.header().keep_alive()), ("search", true));
+        reply.clear();
+        let value = content.string("value").unwrap();
+        encode(&[("result", "Follow the white rabbit. 🐰"), ("value", &value)], &mut reply);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+/// What a header says of lengths, counts and depth allocates nothing; only the bytes that came do, in measure.
+#[test]
+fn no_header_allocates_more_than_some_times_its_own_length() {
+    const MOST: isize = 32 * selkey::message::MAX_HEADER as isize;
+    let header = |length: &str, extra: &str| {
+        format!(
+            r#"{{"byteorder": "big", "content-type": "", "content-encoding": "", "content-length": {length}{extra}}}"#
+        )
+    };
+    let extra = |open: &str, member: &str, close: &str| {
+        format!(r#", "x": {open}{}{close}"#, vec![member; 65_000 / (member.len() + 1)].join(","))
+    };
+    let members: String = (0..7_000).map(|n| format!(r#","{n:x}":1"#)).collect();
+    for header in [
+        header("16777216", ""),
+        header("1000000000000", ""),
+        header("5", &extra("[", "1", "]")),
+        header("5", &extra("[", "[]", "]")),
+        header("5", &extra("[", r#"{"":1}"#, "]")),
+        header("5", &members),
+        "[".repeat(65_535),
+        " ".repeat(65_535),
+        header(&"9".repeat(65_000), ""),
+        header("5", &format!(r#", "x": "{}""#, r"\u0041".repeat(10_000))),
+    ] {
+        let wire = [&u16::try_from(header.len()).unwrap().to_be_bytes(), header.as_bytes()].concat();
+        HELD.set((0, 0));
+        let whole = matches!(Decoder::new().decode(&wire), Ok(Decoded::Message { .. }));
+        let most = HELD.get().1;
+        assert!(!whole && most <= MOST, "{most} bytes for {}", &header[..header.len().min(150)]);
+    }
+}
+
+#[test]
+fn no_content_is_made_into_values_to_be_an_object() {
+    let content = format!(r#"{{"x": [{}], "action": "search"}}"#, vec![r#"{"": [1.5, null]}"#; 10_000].join(","));
+    let mut wire = Vec::new();
+    selkey::message::encode("text/json", "utf-8", content.as_bytes(), &mut wire).unwrap();
+    let Ok(Decoded::Message { message, .. }) = Decoder::new().decode(&wire) else { panic!() };
+    let before = ALLOCATIONS.get();
+    assert_eq!(message.object().unwrap().string("action").unwrap(), "search");
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

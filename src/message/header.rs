@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::{fmt, str};
 
-use super::json::{self, Fault, Put, Scan};
+use super::json::{self, Put};
+use super::scan::{self, Scan};
 use super::{Error, short};
 
 /// The longest header, in bytes: its length is sent in two.
@@ -58,6 +59,7 @@ const BYTEORDER: &str = "byteorder";
 const CONTENT_TYPE: &str = "content-type";
 const CONTENT_ENCODING: &str = "content-encoding";
 const CONTENT_LENGTH: &str = "content-length";
+const REQUIRED: [&str; 4] = [BYTEORDER, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
 const CONNECTION: &str = "connection";
 const KEEP_ALIVE: &str = "keep-alive";
 
@@ -117,7 +119,6 @@ impl<'a> Header<'a> {
 
     /// The members beside the four that every header has, in order: the name, and the value's JSON text as it was written, so that no number loses a digit.
     pub fn extra(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> + use<'a> {
-        const REQUIRED: [&str; 4] = [BYTEORDER, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
         let (text, given) = match self.extra {
             Extra::Received(text) => (text, &[][..]),
             Extra::Given(given) => ("", given),
@@ -136,12 +137,17 @@ impl<'a> Header<'a> {
     /// In a [`Protocol`](crate::Protocol): `header.encode(|bytes| out.write(bytes))?`, then `out.write` or `out.lend` of the content.
     ///
     /// # Errors
-    /// The header is longer than [`MAX_HEADER`], or an extra member's value is no JSON. Nothing was written.
+    /// The header is longer than [`MAX_HEADER`], has a member twice, or an extra one whose value is no JSON. Nothing was written.
     pub fn encode(&self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
-        if let Extra::Given(extra) = self.extra
-            && let Some((name, _)) = extra.iter().find(|(_, value)| !json::is_value(value))
-        {
-            return Err(Error::BadMember(short(name)));
+        if let Extra::Given(extra) = self.extra {
+            for (at, (name, value)) in extra.iter().enumerate() {
+                if REQUIRED.contains(name) || extra[..at].iter().any(|(before, _)| before == name) {
+                    return Err(Error::Twice(short(name)));
+                }
+                if !scan::is_value(value) {
+                    return Err(Error::BadMember(short(name)));
+                }
+            }
         }
         let mut length = 0;
         let _ = self.write(&mut Put(|bytes: &[u8]| length += bytes.len()));
@@ -203,12 +209,9 @@ fn usual(text: &str) -> Option<Header<'_>> {
     })
 }
 
-/// Any header: what is JSON, serde_json decides.
+/// Any header.
 fn any(text: &str) -> Result<Header<'_>, Error> {
-    json::check(text).map_err(|fault| match fault {
-        Fault::NotJson(why) => Error::NotJson(why),
-        Fault::NotAnObject => Error::NotAnObject,
-    })?;
+    scan::check(text)?;
     let mut members: Vec<_> = json::members(text).collect();
     members.sort_unstable();
     if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {

@@ -3,69 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
-
 use super::ContentError;
-
-/// Why some text is no JSON object.
-pub(super) enum Fault {
-    NotJson(String),
-    NotAnObject,
-}
-
-/// Reads JSON of the plainest kind, which nearly all messages are: no escapes in strings, no numbers but short counts. What it takes is valid.
-pub(super) struct Scan<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a str) -> Scan<'a> {
-        Scan { rest: text }
-    }
-
-    pub(super) fn rest(&self) -> &'a str {
-        self.rest
-    }
-
-    #[inline]
-    pub(super) fn take(&mut self, text: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(text)?;
-        Some(())
-    }
-
-    /// What stands between two quotes.
-    #[inline]
-    pub(super) fn string(&mut self) -> Option<&'a str> {
-        self.take("\"")?;
-        let string = self.split(special(self.rest.as_bytes())?);
-        self.take("\"")?;
-        Some(string)
-    }
-
-    #[inline]
-    pub(super) fn count(&mut self) -> Option<&'a str> {
-        let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
-        (digits == 1 || (2..19).contains(&digits) && !self.rest.starts_with('0')).then(|| self.split(digits))
-    }
-
-    #[inline]
-    fn split(&mut self, at: usize) -> &'a str {
-        let (head, rest) = self.rest.split_at(at);
-        self.rest = rest;
-        head
-    }
-
-    /// A member's name and the text of its value.
-    #[inline]
-    fn member(&mut self) -> Option<(&'a str, &'a str)> {
-        let name = self.string()?;
-        self.take(":")?;
-        let _ = self.take(" ");
-        let value = self.rest;
-        if value.starts_with('"') { self.string() } else { self.count() }?;
-        Some((name, &value[..value.len() - self.rest.len()]))
-    }
-}
+use super::scan::{Scan, check, special};
 
 /// Hands each member's name and the text of its value to `each`, and answers whether this got to the end of a plain object.
 #[inline]
@@ -76,45 +15,12 @@ fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> bool {
         let _ = scan.take(" ");
         let Some((name, value)) = scan.member() else { return false };
         each(name, value);
-        if scan.rest == "}" {
+        if scan.rest() == "}" {
             return true;
         }
         before = ",";
     }
     false
-}
-
-/// Where the first byte is that cannot stand for itself in a JSON string: a quote, a backslash, or one below the space.
-#[inline]
-fn special(bytes: &[u8]) -> Option<usize> {
-    // Eight at a time. A byte's highest bit is left standing where the byte minus something borrows; above the first such byte there may be more than
-    // there should, below it there is none.
-    const ONES: u64 = u64::MAX / 0xff;
-    let (chunks, rest) = bytes.as_chunks();
-    for (number, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES) & !(word ^ (ONES * u64::from(byte)));
-        let found = (is(b'"') | is(b'\\') | word.wrapping_sub(ONES * 0x20) & !word) & (ONES << 7);
-        if found != 0 {
-            return Some(8 * number + found.trailing_zeros() as usize / 8);
-        }
-    }
-    let at = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    Some(bytes.len() - rest.len() + at)
-}
-
-/// Whether this is one JSON value and nothing else.
-pub(super) fn is_value(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok()
-}
-
-/// Whether this is one JSON object and nothing else.
-pub(super) fn check(text: &str) -> Result<(), Fault> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(_)) => Ok(()),
-        Ok(_) => Err(Fault::NotAnObject),
-        Err(error) => Err(Fault::NotJson(error.to_string())),
-    }
 }
 
 /// The members of an object in text that was checked: the name and the text of the value.
@@ -179,10 +85,7 @@ impl<'a> Object<'a> {
             count += 1;
         };
         if !matches!(text, Cow::Borrowed(text) if plain(text, keep)) {
-            check(&text).map_err(|fault| match fault {
-                Fault::NotJson(why) => ContentError::NotJson(why),
-                Fault::NotAnObject => ContentError::NotAnObject,
-            })?;
+            check(&text)?;
             count = 0;
         }
         Ok(Object { text, few, count: if count > FEW { 0 } else { count } })

@@ -220,8 +220,21 @@ fn a_header_has_room_for_65535_bytes() {
             assert_eq!(wire, b"before");
         }
     }
-    let bad = Header::new("", "", 0).with_extra(&[("x", "{")]).encode(|_| panic!("nothing is written"));
-    assert_eq!(bad.unwrap_err().to_string(), "the value of the header's \"x\" is not JSON");
+}
+
+#[test]
+fn what_a_receiver_would_refuse_is_not_sent() {
+    for (extra, why) in [
+        (&[("x", "{")][..], "the value of the header's \"x\" is not JSON"),
+        (&[("x", "")], "the value of the header's \"x\" is not JSON"),
+        (&[("x", "\"5")], "the value of the header's \"x\" is not JSON"),
+        (&[("x", "5, \"y\": 6")], "the value of the header's \"x\" is not JSON"),
+        (&[("x", "1"), ("y", "2"), ("x", "1")], "the header has \"x\" twice"),
+        (&[("content-length", "5")], "the header has \"content-length\" twice"),
+    ] {
+        let header = Header::new("text/json", "utf-8", 0).with_extra(extra);
+        assert_eq!(header.encode(|_| panic!("nothing is written")).unwrap_err().to_string(), why);
+    }
 }
 
 #[test]
