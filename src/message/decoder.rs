@@ -49,6 +49,7 @@ impl<'i> Message<'i> {
     ///
     /// # Errors
     /// It is no text, no JSON, or no object.
+    #[inline]
     pub fn object(&self) -> Result<Object<'i>, ContentError> {
         Object::new(self.text()?)
     }

@@ -73,9 +73,11 @@ pub struct Object<'a> {
     count: usize,
 }
 
-const FEW: usize = 4;
+/// What a search has.
+const FEW: usize = 2;
 
 impl<'a> Object<'a> {
+    #[inline]
     pub(super) fn new(text: Cow<'a, str>) -> Result<Object<'a>, ContentError> {
         let (mut few, mut count) = ([("", ""); FEW], 0);
         let keep = |name, value| {
