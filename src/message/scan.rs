@@ -92,7 +92,7 @@ impl<'a> Scan<'a> {
         self.space();
         match self.rest.as_bytes().first() {
             Some(b'"') => self.skip_string(),
-            Some(b'{' | b'[') if depth == 0 => Err("nested deeper than 127 levels"),
+            Some(b'{' | b'[') if depth == 0 => Err("recursion limit exceeded"),
             Some(b'{') => self.skip_list("{", "}", "`,` or `}` expected", |scan| {
                 scan.space();
                 scan.skip_string()?;
@@ -190,7 +190,10 @@ pub(super) fn check_value(text: &str) -> Result<(), Fault> {
         scan.space();
         if scan.rest.is_empty() { Ok(()) } else { Err("end expected") }
     });
-    outcome.map_err(|why| Fault::NotJson(format!("{why} at byte {}", text.len() - scan.rest.len())))
+    outcome.map_err(|why| {
+        let why = if scan.rest.is_empty() { "EOF while parsing" } else { why };
+        Fault::NotJson(format!("{why} at byte {}", text.len() - scan.rest.len()))
+    })
 }
 
 /// Whether this is one JSON value and nothing else.
