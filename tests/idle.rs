@@ -79,7 +79,7 @@ fn idle(test: &str, wanted: usize) {
     let count = wanted.min(raise_descriptor_limit() - SPARE);
     let mut reactor = Reactor::new().unwrap();
     let address = reactor.listen("127.0.0.1:0", |_| Echo).unwrap();
-    let before = HELD.get();
+    let before = HELD.get().0;
     let shares = (0..count).step_by(EACH).map(|from| EACH.min(count - from));
     let mut children: Vec<Child> = shares.map(|share| start(test, address, share)).collect();
     let said = children.iter_mut().map(|child| BufReader::new(child.stdout.take().unwrap())).collect::<Vec<_>>();
@@ -98,7 +98,7 @@ fn idle(test: &str, wanted: usize) {
     }
     let _said = waiting.join().unwrap();
     assert_eq!((reactor.stats().connections, reactor.stats().held), (count, 0));
-    let each = (HELD.get() - before) as f64 / count as f64;
+    let each = (HELD.get().0 - before) as f64 / count as f64;
 
     // Every deadline is armed: the clock ticks.
     let (time, handle) = (Duration::from_secs(2), reactor.handle());
