@@ -5,6 +5,7 @@ mod cli;
 mod contract;
 mod fork;
 mod harness;
+mod limits;
 mod message;
 mod options;
 #[cfg(target_os = "linux")]

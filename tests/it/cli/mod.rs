@@ -12,6 +12,6 @@ mod partners;
 mod peers;
 mod refusals;
 mod shown;
-mod support;
+pub mod support;
 mod transcripts;
 mod udp;

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use selkey::backend::Backend;
 use selkey::socket::Socket;
-use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor};
 use socket2::SockRef;
 
 use crate::harness::{PATIENCE, await_that};
@@ -197,6 +197,14 @@ impl<P: Protocol> Protocol for Logged<P> {
     fn end(&mut self, rest: &[u8], out: &mut Out<'_, '_>) -> Flow {
         self.log.add(format!("end {}", rest.len()));
         self.inner.end(rest, out)
+    }
+    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
+        self.log.add("refuse");
+        self.inner.refuse(out)
+    }
+    fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
+        self.log.add(format!("expired {what:?}"));
+        self.inner.expired(what, out)
     }
     fn failed(&mut self, error: io::Error) {
         self.log.add(format!("failed {:?}: {error}", error.kind()));
