@@ -56,7 +56,9 @@ pub(super) fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -
 
 /// Whether this is one JSON value and nothing else.
 pub(super) fn is_value(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok()
+    let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    // A plain string is checked without being made.
+    inside.is_some_and(|inside| !inside.bytes().any(needs_escape)) || serde_json::from_str::<Value>(text).is_ok()
 }
 
 /// Whether this is one JSON object and nothing else.
