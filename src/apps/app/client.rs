@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::JSON;
 use crate::apps::transcript::Transcript;
 use crate::buffer::{python, text};
+use crate::error::about;
 use crate::message::{ContentError, Decoded, Decoder, Header, Message, dumps};
 use crate::reactor::{Deadline, Flow, Out, Protocol};
 use crate::selector::Key;
@@ -167,7 +168,10 @@ impl Client {
     }
 
     fn lose(&mut self, error: io::Error) -> Flow {
-        self.progress.borrow_mut().failure.get_or_insert(error);
+        let mut progress = self.progress.borrow_mut();
+        // A dial that failed names whom it was for.
+        let error = if progress.key.is_some() { about(&self.peer, error) } else { error };
+        progress.failure.get_or_insert(error);
         Flow::Abort
     }
 }
@@ -224,7 +228,7 @@ impl Protocol for Client {
             // Silent are we.
             return Flow::MORE;
         }
-        self.lose(io::Error::new(io::ErrorKind::TimedOut, format!("{}: {what}", self.peer)))
+        self.lose(io::Error::new(io::ErrorKind::TimedOut, what.to_string()))
     }
 
     fn failed(&mut self, error: io::Error) {

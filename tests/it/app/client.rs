@@ -6,10 +6,11 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use selkey::Reactor;
 use selkey::apps::Transcript;
 use selkey::apps::app::{Client, Progress, Request};
+use selkey::{Limits, Protocol, Reactor};
 
 use super::wire::*;
 use crate::reactor::support::{patient, reset};
@@ -171,7 +172,7 @@ fn every_end_without_a_reply_says_why() {
             Reply::read(&mut stream);
             stream.write_all(&answer).unwrap();
         });
-        assert_eq!(outcome.failure().to_string(), says);
+        assert_eq!(outcome.failure().to_string(), format!("it: {says}"));
         assert_eq!(outcome.progress.borrow().replies, 0);
     }
 }
@@ -193,7 +194,39 @@ fn a_reply_that_nobody_asked_for_is_a_failure() {
     reactor.adopt(ours, Client::new("it", true, &progress, &Transcript::silent())).unwrap();
     theirs.write_all(&result("y", KEEP)).unwrap();
     reactor.run().unwrap();
-    assert_eq!(progress.borrow().failure.as_ref().unwrap().to_string(), "a reply that nobody asked for");
+    assert_eq!(progress.borrow().failure.as_ref().unwrap().to_string(), "it: a reply that nobody asked for");
+}
+
+#[test]
+fn a_client_that_has_nothing_to_say_is_not_left_for_its_silence() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let progress = Progress::new(None);
+    progress.borrow_mut().more_to_come = true;
+    let mut reactor = Reactor::new().unwrap();
+    let mut limits = Limits::default();
+    limits.idle_timeout = Duration::from_millis(50);
+    reactor.set_limits(limits);
+    reactor.dial(address, Client::new("it", true, &progress, &Transcript::silent())).unwrap();
+    let serving = thread::spawn(move || {
+        let mut stream = patient(listener.accept().unwrap().0);
+        assert_eq!(Reply::read(&mut stream).frame, kept(&search("x")));
+        stream.write_all(&result("x", "")).unwrap();
+    });
+    let later = progress.clone();
+    reactor.after(Duration::from_millis(500), move |reactor| {
+        reactor.set_limits(Limits::default());
+        let mut progress = later.borrow_mut();
+        assert!(!progress.over);
+        progress.more_to_come = false;
+        progress.requests.push_back(Request::new("search", "x"));
+        let key = progress.key.unwrap();
+        drop(progress);
+        reactor.poke(key, |client, out| client.receive(&[], out));
+    });
+    reactor.run().unwrap();
+    serving.join().unwrap();
+    assert_eq!(progress.borrow().replies, 1);
 }
 
 #[test]
