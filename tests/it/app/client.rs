@@ -213,6 +213,9 @@ fn a_client_that_has_nothing_to_say_is_not_left_for_its_silence() {
         assert_eq!(Reply::read(&mut stream).frame, kept(&search("x")));
         stream.write_all(&result("x", "")).unwrap();
     });
+    while progress.borrow().key.is_none() {
+        assert!(reactor.turn().unwrap());
+    }
     let later = progress.clone();
     reactor.after(Duration::from_millis(500), move |reactor| {
         reactor.set_limits(Limits::default());
