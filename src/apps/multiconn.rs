@@ -8,7 +8,7 @@ use super::transcript::Transcript;
 use crate::buffer::python;
 use crate::reactor::{Deadline, Flow, Out, Protocol, Reactor};
 use crate::selector::Backend;
-use crate::socket::{Address, Options, Socket, peer_name};
+use crate::socket::{Address, Options, Socket};
 
 /// The server's side of one connection: sends back what comes.
 #[derive(Debug)]
@@ -21,11 +21,7 @@ pub struct Echo {
 impl Echo {
     /// For a connection that was just accepted.
     pub fn new(socket: &Socket, transcript: &Transcript) -> Echo {
-        let mut peer = if transcript.is_silent() { String::new() } else { peer_name(socket) };
-        if peer.is_empty() {
-            // It reset the connection while that waited to be accepted.
-            peer.push_str("a client that is gone");
-        }
+        let peer = transcript.peer(socket);
         transcript.say(format_args!("Accepted connection from {peer}"));
         Echo { peer, transcript: transcript.clone() }
     }

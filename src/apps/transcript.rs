@@ -1,7 +1,9 @@
 //! What a program tells while it runs, wherever that goes.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::socket::{Socket, peer_name};
 
 /// Takes the lines that a program tells, one call for each; a silent one costs nothing.
 ///
@@ -14,15 +16,15 @@ use std::rc::Rc;
 /// ```
 #[derive(Clone, Default)]
 pub struct Transcript {
-    tell: Option<Rc<Tell>>,
+    tell: Option<Arc<Tell>>,
 }
 
-type Tell = dyn Fn(fmt::Arguments<'_>);
+type Tell = dyn Fn(fmt::Arguments<'_>) + Send + Sync;
 
 impl Transcript {
-    /// Hands each line to `tell`, without its newline.
-    pub fn new(tell: impl Fn(fmt::Arguments<'_>) + 'static) -> Transcript {
-        Transcript { tell: Some(Rc::new(tell)) }
+    /// Hands each line to `tell`, without its newline, from whatever thread it is told.
+    pub fn new(tell: impl Fn(fmt::Arguments<'_>) + Send + Sync + 'static) -> Transcript {
+        Transcript { tell: Some(Arc::new(tell)) }
     }
 
     /// Tells nobody.
@@ -40,6 +42,16 @@ impl Transcript {
         if let Some(tell) = &self.tell {
             tell(line);
         }
+    }
+
+    /// How lines name the peer of an accepted connection. It is not looked up where nobody is told.
+    pub(super) fn peer(&self, socket: &Socket) -> String {
+        if self.is_silent() {
+            return String::new();
+        }
+        let name = peer_name(socket);
+        // It may have reset the connection while that waited to be accepted.
+        if name.is_empty() { "a client that is gone".to_owned() } else { name }
     }
 }
 

@@ -31,15 +31,25 @@ pub fn of_server(words: &[String], default: (&str, u16)) -> Address {
     if words.is_empty() {
         return default.into();
     }
-    match take(words, 0, "") {
-        (address, []) => address,
-        (_, [unexpected, ..]) => refuse(&format!("unexpected argument '{}' after the address", one_line(unexpected))),
+    alone(take(words, 0, ""))
+}
+
+/// The address that nothing may follow.
+fn alone((address, rest): (Address, &[String])) -> Address {
+    match rest {
+        [] => address,
+        [unexpected, ..] => refuse(&format!("unexpected argument '{}' after the address", one_line(unexpected))),
     }
 }
 
 /// The address of a client and the messages behind it, or the default where there are no arguments.
 pub fn of_client_with_messages<'a>(words: &'a [String], default: (&str, u16)) -> (Address, &'a [String]) {
     if words.is_empty() { (default.into(), words) } else { take(words, 1, "") }
+}
+
+/// The one address to dial in these arguments, or the default where there are none.
+pub fn of_client(words: &[String], default: (&str, u16)) -> Address {
+    alone(of_client_with_messages(words, default))
 }
 
 /// The address to dial and what must follow it, as `missing` names it.

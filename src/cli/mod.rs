@@ -4,6 +4,9 @@ mod address;
 mod app;
 mod backend;
 mod demo;
+mod echo;
+mod hello;
+mod http_get;
 mod limits;
 mod multiconn;
 mod output;
@@ -35,6 +38,10 @@ enum Command {
     /// Everything at once in one process: a server on a free port, clients, the transcript of both
     #[command(after_help = "Example: selkey demo")]
     Demo,
+    /// Echo to one connection at a time, blocking
+    EchoServer(echo::Server),
+    /// Say one thing to an echo server and check what comes back
+    EchoClient(echo::Client),
     /// Echo to any number of connections at once
     MulticonnServer(multiconn::Server),
     /// Open many connections, send two messages on each, check what comes back
@@ -47,6 +54,12 @@ enum Command {
     UdpServer(udp::Server),
     /// Send datagrams, wait for the echo of each, send again what is lost (UDP)
     UdpClient(udp::Client),
+    /// Fetch a file over plain HTTP: print the header, store the body
+    HttpGet(http_get::HttpGet),
+    /// Greet everybody by name, with a thread for each connection
+    HelloServer(hello::Server),
+    /// Tell a greeting server some names
+    HelloClient(hello::Client),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -65,12 +78,17 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Demo => demo::run(),
+        Command::EchoServer(server) => server.run(),
+        Command::EchoClient(client) => client.run(),
         Command::MulticonnServer(server) => server.run(),
         Command::MulticonnClient(client) => client.run(),
         Command::AppServer(server) => server.run(),
         Command::AppClient(client) => client.run(),
         Command::UdpServer(server) => server.run(),
         Command::UdpClient(client) => client.run(),
+        Command::HttpGet(get) => get.run(),
+        Command::HelloServer(server) => server.run(),
+        Command::HelloClient(client) => client.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {
@@ -87,6 +105,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "; is the port right, the server started, no firewall between?",
         io::ErrorKind::AddrInUse => "; another program listens there, port 0 takes a free one",
+        io::ErrorKind::FileTooLarge => "; --max-size allows more",
         // A socket option that needs a privilege is EPERM, and says itself what it needs.
         io::ErrorKind::PermissionDenied if errno(error) == Some(libc::EACCES) => "; ports below 1024 need a privilege",
         _ => "",

@@ -1,14 +1,17 @@
-//! Signals as readiness: each becomes a byte on a socket pair that the loop watches like any other.
+//! Signals as readiness: each becomes a byte on a socket pair that the loop watches like any other, or that a thread waits for.
 
-use std::io::{self, IsTerminal, stdout};
+use std::io::{self, IsTerminal, Read, stderr, stdout};
 use std::os::unix::net::UnixStream;
+use std::process::exit;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use selkey::backend::Backend;
-use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use selkey::{Flow, Handle, Out, Protocol, Reactor, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::output::say;
+use super::output::{complain, say};
 
 /// For each signal that ends a program: the end of a pair where it comes in as a byte, and what is said then.
 pub fn pairs() -> io::Result<[(UnixStream, &'static str); 2]> {
@@ -33,6 +36,44 @@ pub fn watch<B: Backend>(reactor: &mut Reactor<Box<dyn Protocol>, B>) -> io::Res
         reactor.adopt(ours, Box::new(stop))?;
     }
     Ok(())
+}
+
+/// Ends the program on SIGINT and SIGTERM, whatever it waits for: looking up a name takes no deadline and no second descriptor. What lies in
+/// `unfinished` is dropped first; whoever holds its lock is waited for. The word goes to standard error where standard output is data.
+pub fn exit_dropping<T: Send + 'static>(unfinished: &Arc<Mutex<Option<T>>>, output_is_data: bool) -> io::Result<()> {
+    for (mut ours, line) in pairs()? {
+        let unfinished = unfinished.clone();
+        thread::Builder::new().spawn(move || {
+            if ours.read_exact(&mut [0]).is_ok() {
+                let mut held = unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+                drop(held.take());
+                match output_is_data {
+                    true if stderr().is_terminal() => complain(format_args!("\n{line}")),
+                    true => complain(format_args!("{line}")),
+                    false => tell(line),
+                }
+                // Still locked: nothing is finished from here on.
+                exit(0);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Becomes readable on SIGINT and SIGTERM, for programs that block.
+pub fn stop() -> io::Result<Waker> {
+    let stop = Waker::new()?;
+    for (mut ours, line) in pairs()? {
+        let stop = stop.clone();
+        thread::Builder::new().spawn(move || {
+            if ours.read_exact(&mut [0]).is_ok() {
+                tell(line);
+                // It is open as long as this thread has it, so it does not fail.
+                let _ = stop.wake();
+            }
+        })?;
+    }
+    Ok(stop)
 }
 
 struct Stop {

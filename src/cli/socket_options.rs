@@ -9,8 +9,8 @@ use selkey::socket::{Options, Role};
 const HEADING: &str = "Socket options";
 const BACKLOG: &str = "backlog";
 
-/// The options of a program that listens.
-pub struct Listening(pub Options);
+/// The options of a program that listens, with its backlog where none is asked for.
+pub struct Listening<const DEFAULT_BACKLOG: u32 = 4096>(pub Options);
 
 /// The options of a program that connects.
 pub struct Dialling(pub Options);
@@ -22,14 +22,14 @@ const SERVER: &[Role] = &[Role::Listener, Role::Accepted];
 const CLIENT: &[Role] = &[Role::Dialled];
 const DATAGRAM: &[Role] = &[Role::Datagram];
 
-impl Args for Listening {
+impl<const DEFAULT_BACKLOG: u32> Args for Listening<DEFAULT_BACKLOG> {
     fn augment_args(command: Command) -> Command {
         let backlog = Arg::new(BACKLOG)
             .long(BACKLOG)
             .value_name("N")
             .value_parser(value_parser!(u32).range(0..=i32::MAX.into()))
             .help_heading(HEADING)
-            .help("How many connections may wait for an accept [default: 4096]");
+            .help(format!("How many connections may wait for an accept [default: {DEFAULT_BACKLOG}]"));
         augment(command, SERVER).arg(backlog)
     }
     fn augment_args_for_update(command: Command) -> Command {
@@ -37,12 +37,10 @@ impl Args for Listening {
     }
 }
 
-impl FromArgMatches for Listening {
+impl<const DEFAULT_BACKLOG: u32> FromArgMatches for Listening<DEFAULT_BACKLOG> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut options = collect(matches, SERVER)?;
-        if let Some(backlog) = matches.get_one(BACKLOG) {
-            options.backlog(*backlog);
-        }
+        options.backlog(*matches.get_one(BACKLOG).unwrap_or(&DEFAULT_BACKLOG));
         Ok(Listening(options))
     }
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

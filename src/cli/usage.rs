@@ -54,3 +54,11 @@ pub fn bytes(text: &str) -> Result<usize, String> {
     let size = size(text).and_then(|size| usize::try_from(size).ok());
     size.filter(|&size| size > 0).ok_or_else(|| "expected bytes above 0, like 65536, 64k or 16m".to_owned())
 }
+
+/// Reads a time in seconds that may be 0.
+pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(0.0) => Ok(Duration::ZERO),
+        _ => seconds(text).map_err(|_| "expected seconds, like 0 or 0.5".to_owned()),
+    }
+}

@@ -1,39 +1,19 @@
-//! Waiting where that is simpler: connect, send all, receive exactly, each with a deadline.
+//! Waiting where that is simpler: connect, accept, send all, receive, close, each with a deadline.
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::Socket;
 
-use super::{Address, Dial, Options, Transfer, dial, name, progress, receive, send};
+use super::{Accept, Address, Dial, Options, Transfer, Wait, accept, dial, name, pause, progress, receive, send};
 use crate::error::about;
-use crate::sys;
 
-/// A moment after which waiting ends; `None` is never.
-#[derive(Clone, Copy)]
-struct Deadline(Option<Instant>);
+/// How long an accept waits for descriptors that are closed elsewhere.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-impl Deadline {
-    /// A timeout beyond what a clock can say is none.
-    fn after(timeout: Option<Duration>) -> Deadline {
-        Deadline(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
-    }
-
-    fn wait(self, socket: &Socket, until: fn(RawFd, Option<Duration>) -> io::Result<bool>) -> io::Result<()> {
-        loop {
-            let left = self.0.map(|end| end.saturating_duration_since(Instant::now()));
-            if until(socket.as_raw_fd(), left)? {
-                return Ok(());
-            }
-            // Not ready: the time is over, or a signal came and it may go on.
-            if left == Some(Duration::ZERO) {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-        }
-    }
-}
+/// How much [`close`] discards.
+const DISCARDED: usize = 1 << 20;
 
 /// Connects, trying all addresses of a name in turn, within one deadline for all of them. The socket comes non-blocking.
 ///
@@ -59,36 +39,54 @@ impl Deadline {
 /// # Ok(())
 /// # }
 /// ```
-pub fn connect(address: &Address, timeout: impl Into<Option<Duration>>) -> io::Result<Socket> {
-    connect_with(address, &Options::default(), timeout)
+pub fn connect<'a>(address: &Address, wait: impl Into<Wait<'a>>) -> io::Result<Socket> {
+    connect_with(address, &Options::default(), wait)
 }
 
 /// As [`connect`], with these options.
 ///
 /// # Errors
 /// As [`connect`]; an option is refused, and the error names it.
-pub fn connect_with(address: &Address, options: &Options, timeout: impl Into<Option<Duration>>) -> io::Result<Socket> {
-    let deadline = Deadline::after(timeout.into());
+pub fn connect_with<'a>(address: &Address, options: &Options, wait: impl Into<Wait<'a>>) -> io::Result<Socket> {
+    let wait = wait.into();
     let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
     for candidate in address.resolve()? {
-        let connected = dial(&candidate, options).and_then(|(socket, state)| finish(socket, state, deadline));
-        outcome = connected.map_err(|error| about(format_args!("cannot connect to {}", name(&candidate)), error));
+        let dialled = dial(&candidate, options).and_then(|(socket, state)| connected(socket, state, wait));
+        outcome = dialled.map_err(|error| about(format_args!("cannot connect to {}", name(&candidate)), error));
         match &outcome {
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => {}
+            Err(error) if ![io::ErrorKind::TimedOut, io::ErrorKind::Interrupted].contains(&error.kind()) => {}
             _ => break,
         }
     }
     outcome
 }
 
-fn finish(socket: Socket, mut state: Dial, deadline: Deadline) -> io::Result<Socket> {
+fn connected(socket: Socket, mut state: Dial, wait: Wait<'_>) -> io::Result<Socket> {
     loop {
         match state {
             Dial::Connected => return Ok(socket),
             Dial::Failed(errno) => return Err(io::Error::from_raw_os_error(errno)),
-            Dial::Pending => deadline.wait(&socket, sys::wait_writable)?,
+            Dial::Pending => wait.writable(&socket)?,
         }
         state = progress(&socket)?;
+    }
+}
+
+/// Waits for a connection and takes it off the queue of a non-blocking listener; it comes non-blocking. While descriptors or memory are used
+/// up it goes on trying: the connection waits in the queue.
+///
+/// # Errors
+/// `TimedOut`, `Interrupted` (see [`Wait`]); descriptors or memory were used up all the time; or as [`accept`].
+pub fn accept_next<'a>(listener: &Socket, wait: impl Into<Wait<'a>>) -> io::Result<Socket> {
+    let wait = wait.into();
+    loop {
+        wait.readable(listener)?;
+        match accept(listener)? {
+            Accept::Connection(socket) => return Ok(socket),
+            Accept::Pending | Accept::Skipped => {}
+            Accept::Exhausted(error) if wait.is_over() => return Err(error),
+            Accept::Exhausted(_) => pause(wait.at_most(EXHAUSTED_PAUSE))?,
+        }
     }
 }
 
@@ -96,18 +94,35 @@ fn finish(socket: Socket, mut state: Dial, deadline: Deadline) -> io::Result<Soc
 ///
 /// # Errors
 /// `TimedOut` with how much was sent; or as [`send`].
-pub fn send_all(socket: &Socket, bytes: &[u8], timeout: impl Into<Option<Duration>>) -> io::Result<()> {
-    let deadline = Deadline::after(timeout.into());
+pub fn send_all<'a>(socket: &Socket, bytes: &[u8], wait: impl Into<Wait<'a>>) -> io::Result<()> {
+    let wait = wait.into();
     let mut sent = 0;
     while sent < bytes.len() {
         match send(socket, &bytes[sent..])? {
             Transfer::Moved(n) => sent += n,
-            Transfer::Pending | Transfer::Closed => deadline
-                .wait(socket, sys::wait_writable)
+            Transfer::Pending | Transfer::Closed => wait
+                .writable(socket)
                 .map_err(|error| about(format_args!("sent {sent} of {} bytes", bytes.len()), error))?,
         }
     }
     Ok(())
+}
+
+/// Waits for bytes and receives what is there, at most as many as fit; 0 where the peer sends no more. Python's `recv` with a timeout.
+///
+/// # Errors
+/// `TimedOut`, `Interrupted` (see [`Wait`]); or as [`receive`].
+pub fn receive_some<'a>(socket: &Socket, bytes: &mut [u8], wait: impl Into<Wait<'a>>) -> io::Result<usize> {
+    let wait = wait.into();
+    loop {
+        // Looked at first, so that a peer that never pauses cannot keep `stop` from being seen.
+        wait.readable(socket).map_err(|error| about("received nothing", error))?;
+        match receive(socket, bytes)? {
+            Transfer::Moved(n) => return Ok(n),
+            Transfer::Closed => return Ok(0),
+            Transfer::Pending => {}
+        }
+    }
 }
 
 /// Fills `bytes`, however often less than asked arrives.
@@ -115,8 +130,8 @@ pub fn send_all(socket: &Socket, bytes: &[u8], timeout: impl Into<Option<Duratio
 /// # Errors
 /// `UnexpectedEof` "closed after N of M bytes" where the peer ends before (also before the first byte: N is 0); `TimedOut` with how much
 /// came; or as [`receive`].
-pub fn receive_exact(socket: &Socket, bytes: &mut [u8], timeout: impl Into<Option<Duration>>) -> io::Result<()> {
-    let deadline = Deadline::after(timeout.into());
+pub fn receive_exact<'a>(socket: &Socket, bytes: &mut [u8], wait: impl Into<Wait<'a>>) -> io::Result<()> {
+    let wait = wait.into();
     let (mut received, all) = (0, bytes.len());
     while received < all {
         match receive(socket, &mut bytes[received..])? {
@@ -125,8 +140,8 @@ pub fn receive_exact(socket: &Socket, bytes: &mut [u8], timeout: impl Into<Optio
                 let what = format!("closed after {received} of {all} bytes");
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
             }
-            Transfer::Pending => deadline
-                .wait(socket, sys::wait_readable)
+            Transfer::Pending => wait
+                .readable(socket)
                 .map_err(|error| about(format_args!("received {received} of {all} bytes"), error))?,
         }
     }
@@ -139,4 +154,20 @@ pub fn receive_exact(socket: &Socket, bytes: &mut [u8], timeout: impl Into<Optio
 /// `NotConnected` where the peer is gone.
 pub fn half_close(socket: &Socket) -> io::Result<()> {
     socket.shutdown(Shutdown::Write)
+}
+
+/// Closes without destroying what was sent: says that no more comes, and discards what the peer still sends, until it has closed too, or 1 MiB
+/// came, or the wait is over.
+///
+/// Closing at once, with bytes unread, is a reset, which takes from the peer what it has not read yet.
+pub fn close<'a>(socket: Socket, wait: impl Into<Wait<'a>>) {
+    let wait = wait.into();
+    let (mut discarded, mut bytes) = (0, [0; 4096]);
+    // Where anything fails the peer is gone, or has had its time.
+    let mut more = half_close(&socket).is_ok();
+    while more && discarded < DISCARDED {
+        let n = receive_some(&socket, &mut bytes, wait).unwrap_or(0);
+        discarded += n;
+        more = n > 0;
+    }
 }

@@ -52,7 +52,7 @@ pub use waker::Waker;
 
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
-pub(crate) use wait::{wait_readable, wait_writable};
+pub(crate) use wait::{Woken, wait_readable, wait_writable};
 
 platform::on_epoll! {
     mod epoll;

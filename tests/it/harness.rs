@@ -6,9 +6,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 #[cfg(target_os = "linux")]
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
+
+use selkey::socket::Address;
 
 /// How long a test waits for what must come. Nothing waits that long unless something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,6 +109,17 @@ pub fn raise_descriptor_limit() -> usize {
     selkey::socket::raise_descriptor_limit().unwrap() as usize
 }
 
+/// The soft limit on descriptors. For a process of one's own.
+pub fn lower_descriptor_limit(to: usize) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` lives through both calls.
+    unsafe {
+        check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit));
+        limit.rlim_cur = to as libc::rlim_t;
+        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit));
+    }
+}
+
 /// The processor time this thread has used.
 pub fn thread_cpu() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -142,6 +157,27 @@ impl Sleeper {
     /// No event tells it here; a test passes either way, but proves less when the thread does not sleep yet.
     pub fn await_asleep(self) {
         thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A path that nothing is at; whatever is made there is removed in the end.
+pub struct Spot(pub PathBuf);
+
+impl Spot {
+    pub fn new() -> Spot {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("selkey-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Spot(std::env::temp_dir().join(name))
+    }
+
+    pub fn address(&self) -> Address {
+        Path::new(&self.0).into()
+    }
+}
+
+impl Drop for Spot {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::apps::transcript::Transcript;
 use crate::buffer::{python, text};
 use crate::message::{Decoded, Decoder, Header, Message, dumps};
 use crate::reactor::{Deadline, Flow, Out, Protocol};
-use crate::socket::{Socket, peer_name};
+use crate::socket::Socket;
 
 /// What a service answers; the buffers of one serve all requests.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl<F: FnMut(&Message<'_>, &mut Reply)> Server<F> {
     /// The protocol for a connection that was just accepted.
     pub fn accept(&self, socket: &Socket) -> Connection<F> {
         let transcript = &self.common.transcript;
-        let peer = if transcript.is_silent() { String::new() } else { peer_name(socket) };
+        let peer = transcript.peer(socket);
         transcript.say(format_args!("Accepted connection from {peer}"));
         Connection { decoder: Decoder::max_content(self.common.max_content), peer, common: self.common.clone() }
     }

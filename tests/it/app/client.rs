@@ -13,7 +13,7 @@ use selkey::apps::app::{Client, Progress, Request};
 use selkey::{Limits, Protocol, Reactor};
 
 use super::wire::*;
-use crate::reactor::support::{patient, reset};
+use crate::reactor::support::{Log, patient, reset};
 
 /// What is left when the connection to a peer that does `serve` is over.
 struct Outcome {
@@ -39,16 +39,16 @@ fn run(requests: Vec<Request>, keep_alive: bool, serve: impl FnOnce(TcpStream) +
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serving = thread::spawn(move || serve(patient(listener.accept().unwrap().0)));
-    let lines = Rc::new(RefCell::new(Vec::new()));
-    let told = lines.clone();
-    let transcript = Transcript::new(move |line| told.borrow_mut().push(line.to_string()));
+    let log = Log::default();
+    let told = log.clone();
+    let transcript = Transcript::new(move |line| told.add(line.to_string()));
     let progress = Progress::new(requests);
     let mut reactor = Reactor::new().unwrap();
     reactor.dial(address, Client::new("it", keep_alive, &progress, &transcript)).unwrap();
     reactor.run().unwrap();
     serving.join().unwrap();
     assert!(progress.borrow().over);
-    let lines = lines.take();
+    let lines = log.lines();
     assert_eq!((&*lines[0], &**lines.last().unwrap()), ("Starting connection to it", "Closing connection to it"));
     Outcome { progress, lines }
 }

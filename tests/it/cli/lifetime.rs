@@ -60,7 +60,7 @@ fn ctrl_c_in_a_terminal_is_on_a_line_of_its_own() {
 
 /// What a user types into and sees, and what a program writes to.
 #[cfg(target_os = "linux")]
-fn terminal() -> (File, OwnedFd) {
+pub fn terminal() -> (File, OwnedFd) {
     let (mut master, mut slave) = (-1, -1);
     // SAFETY: the call fills in two descriptors, which nobody else has; the other pointers may be null.
     unsafe {

@@ -3,7 +3,10 @@
 mod addresses;
 mod app;
 mod crowd;
+mod echo;
+mod hello;
 mod help;
+mod http_get;
 mod lifetime;
 mod partners;
 mod peers;

@@ -1,6 +1,6 @@
 //! Bad input and bad luck: one clear line on standard error, a status that says which, nothing that looks like success.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 
 use selkey::socket::Socket;
@@ -8,11 +8,11 @@ use socket2::{Domain, Type};
 
 use super::support::{Program, selkey};
 
-const FAILED: i32 = 1;
-const USAGE: i32 = 2;
+pub const FAILED: i32 = 1;
+pub const USAGE: i32 = 2;
 
 /// What is said about it, without the `error: ` in front.
-fn refused(args: &[&str], status: i32) -> String {
+pub fn refused(args: &[&str], status: i32) -> String {
     is_refusal(Program::start(args), status)
 }
 
@@ -118,12 +118,17 @@ fn an_address_that_is_not_ours_cannot_be_listened_on() {
     assert!(said.contains("cannot listen on 192.0.2.1:0"), "{said}");
 }
 
+/// An address that is taken, but where nobody listens.
+pub fn nobody() -> (Socket, SocketAddr) {
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = taken.local_addr().unwrap().as_socket().unwrap();
+    (taken, address)
+}
+
 #[test]
 fn a_refused_connection_names_the_address_and_likely_causes() {
-    // Taken, but nobody listens.
-    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    taken.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    let address = taken.local_addr().unwrap().as_socket().unwrap();
+    let (_taken, address) = nobody();
     let port = address.port().to_string();
     for (count, starts) in [("1", "cannot connect"), ("3", "3 of 3 connections failed, the first: cannot connect")] {
         for quiet in [&[][..], &["--quiet"]] {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use selkey::socket::Socket;
 
-use crate::harness::{PATIENCE, check};
+use crate::harness::{PATIENCE, Spot, check};
 
 /// The program under test.
 pub fn selkey() -> Command {
@@ -169,6 +169,11 @@ impl Server {
         Server::of(Program::start(&[&["multiconn-server", host, &port], options].concat()))
     }
 
+    /// The server program of this name, on a free port of 127.0.0.1.
+    pub fn named(name: &str, options: &[&str]) -> Server {
+        Server::of(Program::start(&[&[name, "127.0.0.1", "0"], options].concat()))
+    }
+
     pub fn of(mut program: Program) -> Server {
         let line = program.line();
         let address = line.strip_prefix("Listening on ").and_then(|address| address.parse().ok());
@@ -229,9 +234,20 @@ pub fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
+/// The client program of this name, told to go to `address`.
+pub fn run(name: &str, address: SocketAddr, more: &[&str]) -> Program {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    Program::start(&[&[name, &host, &port], more].concat())
+}
+
+/// The server program of this name, when it listens at `spot`.
+pub fn at(name: &str, spot: &Spot, options: &[&str]) -> Program {
+    let mut program = Program::start(&[&[name, &spot.address().to_string()], options].concat());
+    assert_eq!(program.line(), format!("Listening on {}", spot.address()));
+    program
+}
+
 /// Runs our client against `address`.
 pub fn client(address: SocketAddr, connections: usize, options: &[&str]) -> Program {
-    let (host, port) = (address.ip().to_string(), address.port().to_string());
-    let connections = connections.to_string();
-    Program::start(&[&["multiconn-client", &host, &port, &connections], options].concat())
+    run("multiconn-client", address, &[&[&*connections.to_string()], options].concat())
 }

@@ -10,7 +10,7 @@ use selkey::Reactor;
 
 use super::quiet::busy;
 use super::support::{Echo, Log, Logged, Turning, connect, logged, read, turning};
-use crate::harness::{alone, check};
+use crate::harness::{alone, lower_descriptor_limit};
 
 const CLIENTS: usize = 200;
 
@@ -39,16 +39,6 @@ fn starving() -> Starving {
     reactor.until("as many are accepted as there is room for", || log.count("open") == ROOM);
     reactor.turn_at_once();
     Starving { reactor, clients, spare, log }
-}
-
-fn lower_descriptor_limit(to: usize) {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` lives through both calls.
-    unsafe {
-        check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit));
-        limit.rlim_cur = to as libc::rlim_t;
-        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit));
-    }
 }
 
 impl Starving {

@@ -4,3 +4,4 @@ mod connecting;
 mod datagrams;
 mod files;
 mod moving;
+mod waits;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::*;
 use crate::cli::addresses::ipv6_is_there;
-use crate::harness::python3;
+use crate::harness::{Spot, python3};
 
 const SEARCHES: [(&str, &str); 4] = [
     ("morpheus", "Follow the white rabbit. 🐰"),
@@ -208,10 +208,8 @@ fn an_empty_host_is_every_interface() {
 
 #[test]
 fn a_path_is_served_and_removed_at_the_end() {
-    let directory = std::env::temp_dir().join(format!("selkey-app-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
-    let path = directory.join("socket");
-    let address = format!("unix:{}", path.display());
+    let spot = Spot::new();
+    let address = spot.address().to_string();
     let mut server = Program::start(&["app-server", &address]);
     assert_eq!(server.line(), format!("Listening on {address}"));
     for _ in 0..2 {
@@ -220,8 +218,7 @@ fn a_path_is_served_and_removed_at_the_end() {
     }
     let lines = server.interrupt();
     assert_eq!(lines[0], "Accepted connection from unix:");
-    assert!(!path.exists(), "the socket is left behind");
+    assert!(!spot.0.exists(), "the socket is left behind");
     let (said, _) = failure(Program::start(&["app-client", &address, "search", "ring"]), 1);
     assert!(said.contains(&address), "{said}");
-    std::fs::remove_dir_all(&directory).unwrap();
 }
