@@ -1,5 +1,6 @@
 //! What the crate promises, as tests in one binary.
 
+mod app;
 #[cfg(feature = "cli")]
 mod cli;
 mod contract;

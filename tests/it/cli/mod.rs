@@ -1,6 +1,7 @@
 //! The command line, run as a process of its own over real sockets.
 
 mod addresses;
+mod app;
 mod crowd;
 mod drain;
 mod echo;

@@ -24,10 +24,15 @@ pub struct Server {
 
 impl Server {
     pub fn start<P: Protocol + 'static>(make: impl FnMut(&Socket) -> P + Send + 'static) -> Server {
+        Server::with(move |reactor| reactor.listen("127.0.0.1:0", make).unwrap())
+    }
+
+    /// Listens as `set_up` does, which answers where.
+    pub fn with<P: Protocol + 'static>(set_up: impl FnOnce(&mut Reactor<P>) -> SocketAddr + Send + 'static) -> Server {
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut reactor = Reactor::new().unwrap();
-            let address = reactor.listen("127.0.0.1:0", make).unwrap();
+            let address = set_up(&mut reactor);
             tell.send((address, reactor.handle())).unwrap();
             reactor.run().unwrap();
         });
