@@ -9,7 +9,7 @@ use super::*;
 fn a_signal_ends_it_with_a_word_and_success_on_every_backend() {
     for backend in ["epoll", "poll", "select"] {
         for (signal, word) in [(libc::SIGINT, "keyboard interrupt"), (libc::SIGTERM, "termination signal")] {
-            let mut server = server(&["--backend", backend]);
+            let mut server = server(&["--backend", backend, "--drain-timeout", "0.2"]);
             let (mut idle, idle_name) = server.meet();
             let (mut half, half_name) = server.meet();
             half.write_all(&json(&search("x"))[..50]).unwrap();
