@@ -15,7 +15,9 @@ mod sys;
 
 pub use buffer::{python, text};
 pub use events::{EVENT_READ, EVENT_WRITE, Events};
-pub use reactor::{Deadline, Flow, FromFn, Handle, Limits, Out, Protocol, Reactor, Sink, Stats, TimerKey, from_fn};
+pub use reactor::{
+    Deadline, Flow, FromFn, Handle, Limits, Out, Protocol, Reactor, Retry, Sink, Stats, TimerKey, from_fn,
+};
 pub use select::{NONE, select};
 pub use selector::{
     AsSource, DefaultSelector, ErrorKind, IntoIter, Key, Map, ModifyError, PollSelector, RawSource, RegisterError,

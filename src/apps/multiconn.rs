@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::transcript::Transcript;
 use crate::buffer::python;
-use crate::reactor::{Deadline, Flow, Out, Protocol, Reactor};
+use crate::reactor::{Deadline, Flow, Out, Protocol, Reactor, Retry};
 use crate::selector::Backend;
 use crate::socket::{Address, Options, Socket};
 
@@ -92,7 +92,7 @@ struct Client {
 
 /// Starts this many connections that each send [`MESSAGES`] and check the echo. `wrap` makes the reactor's protocol of each.
 ///
-/// They run as the reactor turns, until [`Tally::open`] is 0; one that cannot even start counts as failed.
+/// A connection that fails is tried again as `retry` says. They run as the reactor turns, until [`Tally::open`] is 0; one that cannot even start counts as failed.
 ///
 /// # Errors
 /// The name is not known.
@@ -100,6 +100,7 @@ pub fn start<P: Protocol, B: Backend>(
     reactor: &mut Reactor<P, B>,
     address: &Address,
     options: &Options,
+    retry: Option<Retry>,
     connections: usize,
     transcript: &Transcript,
     wrap: impl Fn(Box<dyn Protocol>) -> P,
@@ -110,7 +111,12 @@ pub fn start<P: Protocol, B: Backend>(
         transcript.say(format_args!("Starting connection {number} to {address}"));
         tally.borrow_mut().open += 1;
         let client = Client { number, received: 0, ended: false, tally: tally.clone(), transcript: transcript.clone() };
-        if let Err(error) = reactor.dial_with(address.clone(), options, wrap(Box::new(client))) {
+        let (address, client) = (address.clone(), wrap(Box::new(client)));
+        let started = match retry {
+            Some(retry) => reactor.dial_retrying(address, options, retry, client),
+            None => reactor.dial_with(address, options, client).map(drop),
+        };
+        if let Err(error) = started {
             tally.borrow_mut().fail(error);
         }
     }

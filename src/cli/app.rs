@@ -1,20 +1,22 @@
 //! `app-server` and `app-client`.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, BufRead, stdin};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use selkey::apps::app::{self, Progress, Request, Search};
 use selkey::message::{Decoder, MAX_HEADER, Message};
-use selkey::socket::Address;
-use selkey::{Handle, Limits, Protocol, Reactor};
+use selkey::socket::{Address, raise_descriptor_limit};
+use selkey::{Handle, Limits, Protocol, Reactor, Retry};
 
 use super::output::transcript;
 use super::serving::Serving;
-use super::usage::{bytes, refuse, seconds};
+use super::usage::{bytes, refuse, seconds, within};
 use super::{address, signals, socket_options};
 
 #[derive(clap::Args)]
@@ -75,11 +77,32 @@ pub struct Client {
     /// Seconds to wait for the connection, and for each reply
     #[arg(long, value_name = "S", value_parser = seconds, default_value = "60", allow_negative_numbers = true)]
     timeout: Duration,
+    /// Clients that do the same at once
+    #[arg(long, value_name = "N", value_parser = within(1usize, 10_000), default_value = "1", allow_negative_numbers = true, conflicts_with = "stdin")]
+    connections: usize,
+    /// While the server cannot be reached try again, a little later each time, for this many seconds [default: not at all]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    retry: Option<Duration>,
     #[command(flatten)]
     options: socket_options::Dialling,
 }
 
 impl Client {
+    fn dial(
+        &self,
+        address: &Address,
+        progress: &Rc<RefCell<Progress>>,
+        reactor: &mut Reactor<Box<dyn Protocol>>,
+    ) -> io::Result<()> {
+        let keep_alive = self.keep_alive || self.stdin;
+        let client = app::Client::new(address.to_string(), keep_alive, progress, &transcript("", false));
+        let (address, client, options) = (address.clone(), Box::new(client), &self.options.0);
+        match self.retry.map(Retry::within) {
+            Some(retry) => reactor.dial_retrying(address, options, retry, client),
+            None => reactor.dial_with(address, options, client).map(drop),
+        }
+    }
+
     fn requests(&self) -> (Address, Vec<Request>) {
         let missing = if self.stdin { "" } else { " <ACTION> <VALUE>" };
         match address::of_client_with_words(&self.address, missing) {
@@ -97,56 +120,95 @@ impl Client {
     pub fn run(self) -> io::Result<()> {
         let (address, requests) = self.requests();
         let address = address.resolved()?;
-        let told = transcript("", false);
-        let progress = Progress::new(requests);
+        raise_descriptor_limit()?;
         let mut reactor: Reactor<Box<dyn Protocol>> = Reactor::new()?;
         let mut limits = Limits::default();
         (limits.header_timeout, limits.message_timeout, limits.idle_timeout) =
             (self.timeout, self.timeout, self.timeout);
         reactor.set_limits(limits);
         signals::watch(&mut reactor)?;
-        let mut lines = self.stdin.then(|| read_lines(reactor.handle())).transpose()?;
-        let (mut connected, mut outcome) = (false, Ok(()));
+        let lines = self.stdin.then(|| read_lines(reactor.handle())).transpose()?;
+        let mut sessions: Vec<Session> = (0..self.connections).map(|_| Session::new(requests.clone())).collect();
+        // There is only one where requests come line by line.
+        sessions[0].lines = lines;
         loop {
-            if let Some(from) = &lines {
-                let taken = take_lines(from, &mut progress.borrow_mut());
-                if !matches!(taken, Ok(true)) {
-                    // What came before a line that cannot be read is answered first.
-                    (lines, outcome) = (None, taken.map(drop));
+            let (mut ended, mut again) = (0, false);
+            for session in &mut sessions {
+                match session.go_on(&self, &address, &mut reactor)? {
+                    Step::Wait => {}
+                    Step::Again => again = true,
+                    Step::Ended => ended += 1,
                 }
             }
-            let (waiting, more, key, over) = {
-                let mut progress = progress.borrow_mut();
-                if let Some(error) = progress.failure.take() {
-                    return Err(error);
-                }
-                progress.more_to_come = lines.is_some();
-                (!progress.requests.is_empty(), lines.is_some(), progress.key, progress.over)
-            };
-            connected &= !over;
-            if !connected && waiting {
-                let keep_alive = self.keep_alive || self.stdin;
-                let client = app::Client::new(address.to_string(), keep_alive, &progress, &told);
-                reactor.dial_with(address.clone(), &self.options.0, Box::new(client))?;
-                connected = true;
-            } else if !connected && !more {
-                return outcome;
-            } else if let Some(key) = key.filter(|_| waiting || !more) {
-                reactor.poke(key, |client, out| client.receive(&[], out));
+            if ended == sessions.len() {
+                return sessions.into_iter().try_for_each(|session| session.outcome);
             }
-            let ended = connected && progress.borrow().over;
-            if !ended && !reactor.turn()? {
-                return self.interrupted(&progress.borrow());
+            if !again && !reactor.turn()? {
+                let unanswered = sessions.iter().any(|session| session.progress.borrow().replies == 0);
+                return if unanswered && !self.stdin { Err(interrupted()) } else { Ok(()) };
             }
         }
     }
+}
 
-    /// Ended by a signal, which is well where nothing was asked and not answered.
-    fn interrupted(&self, progress: &Progress) -> io::Result<()> {
-        if progress.replies > 0 || self.stdin {
-            return Ok(());
+fn interrupted() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "interrupted before a reply came")
+}
+
+/// The requests of one client, over one connection after the other where the server keeps none.
+struct Session {
+    progress: Rc<RefCell<Progress>>,
+    lines: Option<Lines>,
+    connected: bool,
+    outcome: io::Result<()>,
+}
+
+enum Step {
+    /// Nothing to do until the loop turned.
+    Wait,
+    /// A connection has just ended: look again.
+    Again,
+    Ended,
+}
+
+impl Session {
+    fn new(requests: Vec<Request>) -> Session {
+        Session { progress: Progress::new(requests), lines: None, connected: false, outcome: Ok(()) }
+    }
+
+    fn go_on(
+        &mut self,
+        client: &Client,
+        address: &Address,
+        reactor: &mut Reactor<Box<dyn Protocol>>,
+    ) -> io::Result<Step> {
+        if let Some(from) = &self.lines {
+            let taken = take_lines(from, &mut self.progress.borrow_mut());
+            if !matches!(taken, Ok(true)) {
+                // What came before a line that cannot be read is answered first.
+                (self.lines, self.outcome) = (None, taken.map(drop));
+            }
         }
-        Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted before a reply came"))
+        let more = self.lines.is_some();
+        let (waiting, key, over) = {
+            let mut progress = self.progress.borrow_mut();
+            if let Some(error) = progress.failure.take() {
+                return Err(error);
+            }
+            progress.more_to_come = more;
+            (!progress.requests.is_empty(), progress.key, progress.over)
+        };
+        self.connected &= !over;
+        if !self.connected && waiting {
+            self.connected = true;
+            client.dial(address, &self.progress, reactor)?;
+        } else if !self.connected && !more {
+            return Ok(Step::Ended);
+        } else if let Some(key) = key.filter(|_| waiting || !more) {
+            reactor.poke(key, |client, out| client.receive(&[], out));
+        }
+        let ended = self.connected && self.progress.borrow().over;
+        Ok(if ended { Step::Again } else { Step::Wait })
     }
 }
 

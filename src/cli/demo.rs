@@ -18,7 +18,9 @@ pub fn run() -> io::Result<()> {
     say(format_args!("server  Listening on {address}"));
     let client = transcript("client  ", false);
     let tally =
-        multiconn::start(&mut reactor, &address.into(), &Options::default(), CONNECTIONS, &client, |client| client)?;
+        multiconn::start(&mut reactor, &address.into(), &Options::default(), None, CONNECTIONS, &client, |client| {
+            client
+        })?;
     while tally.borrow().open > 0 {
         reactor.turn()?;
     }

@@ -1,13 +1,15 @@
 //! `multiconn-server` and `multiconn-client`.
 
 use std::io;
+use std::time::Duration;
 
 use selkey::apps::multiconn;
 use selkey::socket::raise_descriptor_limit;
-use selkey::{Protocol, Reactor};
+use selkey::{Protocol, Reactor, Retry};
 
 use super::output::{say, transcript};
 use super::serving::Serving;
+use super::usage::seconds;
 use super::{address, socket_options};
 
 #[derive(clap::Args)]
@@ -45,6 +47,9 @@ pub struct Client {
     /// Tell only how it ended
     #[arg(long)]
     quiet: bool,
+    /// While the server cannot be reached try again, a little later each time, for this many seconds [default: not at all]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    retry: Option<Duration>,
     #[command(flatten)]
     options: socket_options::Dialling,
 }
@@ -61,7 +66,8 @@ impl Client {
         let mut reactor: Reactor<Box<dyn Protocol>> = Reactor::new()?;
         let told = transcript("", self.quiet);
         let options = &self.options.0;
-        let tally = multiconn::start(&mut reactor, &address, options, connections, &told, |client| client)?;
+        let retry = self.retry.map(Retry::within);
+        let tally = multiconn::start(&mut reactor, &address, options, retry, connections, &told, |client| client)?;
         reactor.run()?;
         let mut tally = tally.borrow_mut();
         match tally.first_failure.take() {

@@ -36,6 +36,7 @@ use connection::{Connection, Kind, Next};
 use deadlines::Clock;
 use desk::Desk;
 use dialing::Dialing;
+pub use dialing::Retry;
 use handle::Asked;
 pub use handle::Handle;
 pub use limits::Limits;
@@ -92,6 +93,8 @@ pub struct Reactor<P, B = DefaultBackend> {
     starved: Starved,
     clock: Clock,
     timers: Timers<P, B>,
+    /// Dials that rest until they begin again.
+    redials: Vec<(Instant, Box<Dialing>, P)>,
     /// Told how long the work of each turn took.
     on_turn: Option<Box<dyn FnMut(Duration)>>,
     /// Something may have happened that no event tells: look before the next wait.
@@ -99,6 +102,8 @@ pub struct Reactor<P, B = DefaultBackend> {
     /// Why a listener was given up; the next turn says so.
     broken: Option<io::Error>,
     busy_poll: Duration,
+    /// Something was done in this turn before the wait.
+    busy: bool,
 }
 
 enum Entry<P> {
@@ -138,10 +143,12 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             starved: Starved::default(),
             clock: Clock::new(ticker),
             timers: Timers::new(),
+            redials: Vec::new(),
             on_turn: None,
             look_up: true,
             broken: None,
             busy_poll: Duration::ZERO,
+            busy: false,
         })
     }
 
@@ -232,8 +239,26 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
     /// # Errors
     /// As `dial`; an option that is refused is a failure of every address.
     pub fn dial_with(&mut self, address: impl Into<Address>, options: &Options, protocol: P) -> io::Result<Key> {
-        let dialing = Box::new(Dialing::new(address.into(), options.clone())?);
-        self.attempt(dialing, protocol).map_err(|(_, error)| error)
+        let dialing = Box::new(Dialing::new(address.into(), options.clone(), None)?);
+        let key = self.attempt(dialing, protocol).map_err(|(_, error)| error)?;
+        key.ok_or_else(|| unreachable!("only a dial with a retry rests"))
+    }
+
+    /// As [`dial_with`](Reactor::dial_with), and again when no address answered: the protocol hears of a failure only when it is the last one. Until the
+    /// connection is there it has no key. A loop that drains gives up.
+    ///
+    /// # Errors
+    /// The name is not known.
+    pub fn dial_retrying(
+        &mut self,
+        address: impl Into<Address>,
+        options: &Options,
+        retry: Retry,
+        protocol: P,
+    ) -> io::Result<()> {
+        let dialing = Box::new(Dialing::new(address.into(), options.clone(), Some(retry))?);
+        self.dial_on(dialing, protocol);
+        Ok(())
     }
 
     /// Takes in a stream that is connected already: an end of a socket pair, an accepted or inherited connection. It becomes non-blocking.
@@ -285,7 +310,8 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             if !self.look_up()? {
                 return Ok(false);
             }
-            self.wait(self.timeout())?
+            let timeout = if self.busy { Some(Duration::ZERO) } else { self.timeout() };
+            self.wait(timeout)?
         };
         let start = self.on_turn.is_some().then(Instant::now);
         if count == 0 {
@@ -358,11 +384,14 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             Asked::Nothing => {}
         }
         self.feed_starved();
-        self.run_due();
+        // Whoever turns the loop sees what came of them before the next wait.
+        self.busy = self.run_due() | self.redial_rested();
         let empty = if self.desk.shared.draining.is_some() {
             self.desk.shared.stats.connections == 0 && self.listeners.is_empty()
         } else {
-            self.timers.timeout().is_none() && self.selector.get_map().len() == self.clock.entries()
+            self.timers.timeout().is_none()
+                && self.redials.is_empty()
+                && self.selector.get_map().len() == self.clock.entries()
         };
         // An empty loop stays at its end until something is put in.
         self.look_up = empty || self.timeout().is_some();
@@ -371,6 +400,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
 
     /// How long to wait for what no event tells.
     fn timeout(&self) -> Option<Duration> {
-        [self.starved.timeout(), self.clock.timeout(), self.timers.timeout()].into_iter().flatten().min()
+        let redial = self.redials.iter().map(|(at, ..)| at.saturating_duration_since(Instant::now())).min();
+        [self.starved.timeout(), self.clock.timeout(), self.timers.timeout(), redial].into_iter().flatten().min()
     }
 }

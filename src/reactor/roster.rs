@@ -44,13 +44,44 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
     }
 
-    pub(super) fn attempt(&mut self, mut dialing: Box<Dialing>, protocol: P) -> Result<Key, (P, io::Error)> {
-        let socket = match dialing.attempt() {
-            Ok(socket) => socket,
-            Err(error) => return Err((protocol, error)),
-        };
-        let connection = Connection::dialing(protocol, dialing, self.desk.shared.now);
-        self.register(socket, EVENT_WRITE, connection)
+    /// Tries the next address. `None`: none is left for now, and it begins again later.
+    pub(super) fn attempt(&mut self, mut dialing: Box<Dialing>, protocol: P) -> Result<Option<Key>, (P, io::Error)> {
+        match dialing.attempt() {
+            Ok(socket) => {
+                let connection = Connection::dialing(protocol, dialing, self.desk.shared.now);
+                self.register(socket, EVENT_WRITE, connection).map(Some)
+            }
+            Err(error) => match dialing.again() {
+                Some(at) if self.desk.shared.draining.is_none() => {
+                    self.redials.push((at, dialing, protocol));
+                    self.look_up = true;
+                    Ok(None)
+                }
+                _ => Err((protocol, error)),
+            },
+        }
+    }
+
+    /// Begins again with the dials whose pause is over; with all where the loop drains, which gives them up. Answers whether there were any.
+    pub(super) fn redial_rested(&mut self) -> bool {
+        let (now, draining) = (Instant::now(), self.desk.shared.draining.is_some());
+        let rested: Vec<_> = self.redials.extract_if(.., |(at, ..)| draining || *at <= now).collect();
+        let any = !rested.is_empty();
+        for (_, mut dialing, protocol) in rested {
+            if draining {
+                dialing.give_up();
+            }
+            self.dial_on(dialing, protocol);
+        }
+        any
+    }
+
+    pub(super) fn dial_on(&mut self, dialing: Box<Dialing>, protocol: P) {
+        if let Err((mut protocol, error)) = self.attempt(dialing, protocol) {
+            self.desk.shared.stats.fail(&error);
+            protocol.failed(error);
+            self.freed();
+        }
     }
 
     /// Does with a connection what it wants next.
@@ -97,10 +128,6 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         // First, so that the next attempt can have its descriptor.
         drop(socket);
         let Some((dialing, protocol)) = connection.into_dialing() else { return };
-        if let Err((mut protocol, error)) = self.attempt(dialing, protocol) {
-            self.desk.shared.stats.fail(&error);
-            protocol.failed(error);
-            self.freed();
-        }
+        self.dial_on(dialing, protocol);
     }
 }

@@ -64,18 +64,20 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         self.timers.jobs.remove(&timer).is_some()
     }
 
-    /// Runs the jobs that are due now; those that they set come later.
-    pub(super) fn run_due(&mut self) {
+    /// Runs the jobs that are due now; those that they set come later. Answers whether there were any.
+    pub(super) fn run_due(&mut self) -> bool {
         if self.timers.jobs.is_empty() {
-            return;
+            return false;
         }
         let now = Instant::now();
-        let made = self.timers.made;
+        let (made, mut ran) = (self.timers.made, false);
         while let Some(first) = self.timers.jobs.first_entry()
             && first.key().at <= now
             && first.key().number < made
         {
             first.remove()(self);
+            ran = true;
         }
+        ran
     }
 }

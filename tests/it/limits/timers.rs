@@ -48,6 +48,17 @@ fn timers_run_in_order_and_never_early_over_select() {
     alone(path, in_order_and_never_early::<Select>);
 }
 
+/// Nothing else would end the wait behind it.
+#[test]
+fn what_a_job_did_is_seen_before_the_next_wait() {
+    let mut reactor = timed::<DefaultBackend>();
+    reactor.after(ms(1_000_000), |_| {});
+    let ran = Rc::new(Cell::new(false));
+    let run = ran.clone();
+    reactor.after(ms(1), move |_| run.set(true));
+    reactor.until("it ran", || ran.get());
+}
+
 #[test]
 fn timers_of_the_same_moment_run_as_they_were_set() {
     let mut reactor = timed::<DefaultBackend>();

@@ -16,5 +16,6 @@ mod need;
 mod poke;
 pub mod quiet;
 mod resets;
+mod retry;
 mod starved;
 pub mod support;

@@ -9,7 +9,8 @@ use selkey::socket::Socket;
 use socket2::{Domain, Type};
 
 use super::*;
-use crate::cli::support::{accept, reset, selkey};
+use crate::cli::support::{accept, at, reset, selkey};
+use crate::harness::Spot;
 
 /// What our client says, and told before, when a server does this with the connection on which `search x` came.
 fn client_says(options: &[&str], serve: impl FnOnce(TcpStream)) -> (String, Vec<String>) {
@@ -183,4 +184,33 @@ fn the_client_takes_a_server_that_keeps_its_word_only_half() {
     serving.join().unwrap();
     let got: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("Got result: ")).collect();
     assert_eq!(got, ["a", "b", "c"]);
+}
+
+#[test]
+fn many_clients_do_the_same_at_once() {
+    let server = server(&["--quiet"]);
+    let lines =
+        client(server.address, &["search", "ring", "morpheus", "--connections", "50", "--keep-alive"]).succeed();
+    let count = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    assert_eq!(count("Starting connection"), 50);
+    assert_eq!((count("Got result: In the caves"), count("Got result: Follow")), (50, 50));
+    server.program.signal(libc::SIGINT);
+    let ended = server.program.end();
+    assert!(ended.totals[0].starts_with("Totals: 50 connections, 100 requests, "), "{ended:?}");
+}
+
+#[test]
+fn a_server_that_comes_later_is_waited_for() {
+    let spot = Spot::new();
+    let address = spot.address().to_string();
+    let mut early = Program::start(&["app-client", &address, "search", "ring", "--retry", "1000"]);
+    let echo = Program::start(&["multiconn-client", &*address, "2", "--quiet", "--retry", "1000"]);
+    assert_eq!(early.line(), format!("Starting connection to {address}"));
+    let server = at("app-server", &spot, &["--quiet", "--header-timeout", "0.5"]);
+    assert!(early.succeed().contains(&"Got result: In the caves beneath the Misty Mountains. 💍".to_owned()));
+    // It was reached, and is no echo.
+    assert_eq!(echo.end().status, Some(1));
+    server.interrupt();
+    let late = Program::start(&["app-client", &*address, "search", "ring", "--retry", "0.1"]).end();
+    assert!(late.status == Some(1) && late.errors[0].contains(&address), "{late:?}");
 }
