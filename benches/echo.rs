@@ -1,6 +1,6 @@
 //! Echo over TCP: what each peer's server costs, paired with a bare epoll server in one run.
 //!
-//! `cargo bench --bench echo` prints CPU time as a ratio (noisy, so paired, with the noise floor), and below it what can be counted exactly
+//! `cargo bench --bench echo` prints CPU time as a ratio (noisy, so paired, with the noise floor), what two options of the server program are worth, and below it what can be counted exactly
 //! where strace and valgrind are installed: system calls and user-space instructions. Behind `--`, a first word that is no flag picks the
 //! rows that have it in their name, and `--table` leaves the counting out.
 
@@ -12,6 +12,8 @@ mod peers;
 #[path = "echo/server.rs"]
 mod server;
 mod support;
+#[path = "echo/variants.rs"]
+mod variants;
 
 use std::env;
 
@@ -26,10 +28,14 @@ fn main() {
     }
     let cells = cells::chosen();
     if Mode::from_args() == Mode::Test {
-        return cells::run_once(&cells);
+        cells::run_once(&cells);
+        return variants::run_once();
     }
     println!("CPU time of the server for a message or connection, as a ratio to bare epoll, all deadlines armed\n");
     println!("{}", cells::cpu_ratios(&cells));
+    if support::filter().is_none() {
+        println!("The server program's options\n\n{}", variants::measured());
+    }
     if Mode::from_args() == Mode::Full {
         println!("Counted for each message or connection\n\n{}", cells::exact_counts());
     }

@@ -38,13 +38,27 @@ impl Server {
                 command
             }
         };
-        let command = command.args(["serve", name]).stdout(Stdio::piped()).stderr(Stdio::null());
         pin(0);
-        let mut child = command.spawn().unwrap();
+        let server = Server::of(command.args(["serve", name]));
         pin(1);
+        server
+    }
+
+    /// The program, on whatever processors its options and the system say.
+    pub fn program(options: &[&str]) -> Server {
+        unpin();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selkey"));
+        let server = Server::of(command.args(["multiconn-server", "127.0.0.1", "0", "--quiet"]).args(options));
+        pin(1);
+        server
+    }
+
+    fn of(command: &mut Command) -> Server {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        Server { child, port: line.trim().parse().expect("a server says its port") }
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        Server { child, port: port.expect("a server says its port last") }
     }
 
     pub fn cpu_time(&self) -> Duration {
@@ -78,10 +92,16 @@ impl Drop for Server {
 
 /// Keeps this process, and what it starts from now on, on one processor, where there is more than one.
 fn pin(processor: usize) {
-    // SAFETY: a set of zeros is a valid empty one, and it lives through the call. A processor that is not there changes nothing.
+    // A processor that is not there changes nothing.
+    let _ = selkey::pin_thread(processor);
+}
+
+/// On any processor again.
+fn unpin() {
+    // SAFETY: a set of ones is valid, and it lives through the call.
     unsafe {
         let mut set: libc::cpu_set_t = mem::zeroed();
-        libc::CPU_SET(processor, &mut set);
+        (0..libc::CPU_SETSIZE as usize).for_each(|processor| libc::CPU_SET(processor, &mut set));
         libc::sched_setaffinity(0, mem::size_of_val(&set), &set);
     }
 }
