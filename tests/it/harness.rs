@@ -62,6 +62,17 @@ pub fn check(result: libc::c_int) -> libc::c_int {
     result
 }
 
+/// Calls until no signal interrupts it. On Linux that need not be a signal of ours: a process that was stopped and goes on finds its calls on sockets with
+/// a timeout interrupted (signal(7)).
+pub fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Closes a number that nobody owns.
 pub fn close(fd: RawFd) {
     // SAFETY: no object owns `fd`: it was made with `into_raw_fd`.
@@ -89,8 +100,12 @@ pub fn dup_from(source: &impl AsFd, least: RawFd) -> io::Result<OwnedFd> {
 /// poll(2) on one descriptor: the crate is not asked.
 pub fn poll_fd(fd: RawFd, events: libc::c_short, timeout: Duration) -> libc::c_short {
     let mut polled = libc::pollfd { fd, events, revents: 0 };
-    // SAFETY: one entry, which lives through the call.
-    check(unsafe { libc::poll(&mut polled, 1, timeout.as_millis() as libc::c_int) });
+    let poll = || {
+        // SAFETY: one entry, which lives through the call.
+        let count = unsafe { libc::poll(&mut polled, 1, timeout.as_millis() as libc::c_int) };
+        if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count) }
+    };
+    again(poll).unwrap();
     polled.revents
 }
 

@@ -22,7 +22,7 @@ use selkey::apps::udp::{self, Patience, Server, Tally};
 use selkey::backend::{Backend, DefaultBackend, Poll, Select};
 use selkey::socket::{Address, Options};
 
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, again};
 
 fn socket() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
@@ -55,7 +55,7 @@ fn a_turn_serves_what_is_there_and_waits_no_longer_than_told() {
         client.send_to(text, address).unwrap();
         assert_eq!(server.turn(PATIENCE).unwrap(), None);
         let mut bytes = [0; 8];
-        assert_eq!(client.recv_from(&mut bytes).unwrap(), (text.len(), address));
+        assert_eq!(again(|| client.recv_from(&mut bytes)).unwrap(), (text.len(), address));
         assert_eq!(&bytes[..text.len()], text);
     }
     assert_eq!(server.tally(), Tally { echoed: 3, too_long: 0, failed: 0 });
@@ -97,7 +97,7 @@ fn a_word_that_nobody_was_there_ends_nothing_on_a_connected_socket() {
     theirs.connect(name).unwrap();
     client.send_to(b"y", address).unwrap();
     server.turn(PATIENCE).unwrap();
-    assert_eq!(client.recv(&mut [0; 8]).unwrap(), 1);
+    assert_eq!(again(|| client.recv(&mut [0; 8])).unwrap(), 1);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn an_echo_that_the_system_refuses_is_told_and_ends_nothing() {
     let (client, _) = named();
     client.send_to_addr(b"y", &name).unwrap();
     server.turn(PATIENCE).unwrap();
-    assert_eq!(client.recv(&mut [0; 8]).unwrap(), 1);
+    assert_eq!(again(|| client.recv(&mut [0; 8])).unwrap(), 1);
     assert!(lines.lock().unwrap()[1].starts_with("Echo lost: cannot send 1 bytes to unix:"), "{lines:?}");
     assert_eq!(server.tally(), Tally { echoed: 1, too_long: 0, failed: 1 });
 }
@@ -163,7 +163,7 @@ fn holds_what_cannot_be_sent(backend: impl Backend) {
     assert!(start.elapsed() >= Duration::from_millis(20));
     let mut bytes = [0; 8];
     for n in 0..sent {
-        while client.recv(&mut bytes).is_err() {
+        while again(|| client.recv(&mut bytes)).is_err() {
             server.turn(PATIENCE).unwrap();
         }
         assert_eq!(bytes[..4], n.to_be_bytes());

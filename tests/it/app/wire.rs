@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Read;
 
+use crate::harness::again;
 use serde_json::Value;
 
 pub const ORDER: &str = if cfg!(target_endian = "big") { "big" } else { "little" };
@@ -66,7 +67,7 @@ impl Reply {
     /// The last one: an orderly end must follow.
     pub fn last(stream: &mut impl Read) -> Reply {
         let reply = Reply::read(stream);
-        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "more after {reply:?}");
+        assert_eq!(again(|| stream.read(&mut [0])).unwrap(), 0, "more after {reply:?}");
         reply
     }
 

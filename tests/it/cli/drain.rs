@@ -8,7 +8,7 @@ use std::thread;
 use selkey::message::{Decoded, Decoder, Header};
 
 use super::support::{Program, Server, client, dial, exchange};
-use crate::harness::await_that;
+use crate::harness::{again, await_that};
 
 const KEPT: usize = 200;
 const QUEUED: usize = 50;
@@ -30,7 +30,7 @@ fn reply(stream: &mut TcpStream) -> Option<bool> {
             assert!(message.text().unwrap().contains("Misty Mountains"));
             return Some(message.header().keep_alive());
         }
-        match stream.read(&mut piece) {
+        match again(|| stream.read(&mut piece)) {
             Ok(n) if n > 0 => bytes.extend(&piece[..n]),
             Err(error) if ![ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()) => {
                 panic!("{error}")
@@ -83,7 +83,7 @@ fn nothing_is_lost(options: &[&str]) {
         for mut stream in queued {
             // It may have been accepted before the loop heard of the signal: then it is kept at first.
             assert!(reply(&mut stream).is_some(), "a connection that waited to be accepted was not answered");
-            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+            assert_eq!(again(|| stream.read(&mut [0])).unwrap(), 0);
         }
         let ended = server.program.end();
         assert!(ended.status == Some(0) && ended.errors.is_empty(), "{ended:?}");

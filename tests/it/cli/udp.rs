@@ -8,7 +8,7 @@ use selkey::python;
 
 use super::addresses::ipv6_is_there;
 use super::support::{Program, Server};
-use crate::harness::{PATIENCE, python3};
+use crate::harness::{PATIENCE, again, python3};
 
 const BACKENDS: [&str; 3] = ["epoll", "poll", "select"];
 
@@ -32,7 +32,7 @@ fn socket(host: &str) -> (UdpSocket, SocketAddr) {
 /// The next datagram, and who sent it.
 fn next(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut bytes = vec![0; 1 << 16];
-    let (n, from) = socket.recv_from(&mut bytes).unwrap();
+    let (n, from) = again(|| socket.recv_from(&mut bytes)).unwrap();
     bytes.truncate(n);
     (bytes, from)
 }
@@ -223,7 +223,7 @@ fn a_client_gives_up_after_its_last_try() {
         }
     }
     peer.set_nonblocking(true).unwrap();
-    assert!(peer.recv_from(&mut [0]).is_err(), "one more than it told");
+    assert!(again(|| peer.recv_from(&mut [0])).is_err(), "one more than it told");
 }
 
 /// An address of this machine where every datagram is refused: the port is taken, but by a socket that hears one peer only.
@@ -288,7 +288,7 @@ fn a_flood_ends_nothing_and_holds_up_no_signal() {
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let asked = (0..600).any(|_| {
             socket.send_to(b"still there?", server.address).unwrap();
-            socket.recv_from(&mut [0; 16]).is_ok()
+            again(|| socket.recv_from(&mut [0; 16])).is_ok()
         });
         assert!(asked, "no answer after a flood");
 

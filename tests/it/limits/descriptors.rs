@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::support::ms;
 use crate::cli::support::{Program, Server, dial, exchange, selkey};
-use crate::harness::{alone, check, raise_descriptor_limit};
+use crate::harness::{again, alone, check, raise_descriptor_limit};
 
 const CLIENTS: usize = 200;
 
@@ -42,13 +42,13 @@ fn cpu(server: &Server) -> u64 {
 /// Whether it gets an answer within this time; it has sent its question before.
 fn answered(client: &mut TcpStream, within: Duration) -> bool {
     client.set_read_timeout(Some(within)).unwrap();
-    client.read(&mut [0; 8]).is_ok_and(|n| n > 0)
+    again(|| client.read(&mut [0; 8])).is_ok_and(|n| n > 0)
 }
 
 /// Whether the server has closed it.
 fn is_closed(client: &mut TcpStream) -> bool {
     client.set_nonblocking(true).unwrap();
-    let closed = match client.read(&mut [0; 8]) {
+    let closed = match again(|| client.read(&mut [0; 8])) {
         Ok(n) => n == 0,
         Err(error) => error.kind() != ErrorKind::WouldBlock,
     };

@@ -11,7 +11,7 @@ use selkey::backend::DefaultBackend;
 use selkey::{Deadline, Flow, Out, Protocol, Reactor};
 
 use super::support::{Framed, beside_a_sleeper, in_time, limits, ms, scene};
-use crate::harness::{alone, raise_descriptor_limit};
+use crate::harness::{again, alone, raise_descriptor_limit};
 use crate::reactor::support::{connect, narrow};
 
 /// What the loop of a slowloris test tells.
@@ -232,7 +232,7 @@ fn a_stall_counts_from_the_last_bytes_that_were_taken() {
         let mut bytes = vec![0; 64 << 10];
         while scene.reactor.stats().sent < sent + 4096 {
             // Nothing there is no error here.
-            let _ = client.read(&mut bytes);
+            let _ = again(|| client.read(&mut bytes));
             scene.reactor.turn_at_once();
         }
         let after = Instant::now();
@@ -271,7 +271,7 @@ fn a_reader_that_takes_enough_is_not_given_up() {
     let reader = thread::spawn(move || {
         let mut bytes = vec![0; 256 << 10];
         let (mut total, mut last, mut longest) = (0, Instant::now(), Duration::ZERO);
-        while let Ok(n @ 1..) = client.read(&mut bytes) {
+        while let Ok(n @ 1..) = again(|| client.read(&mut bytes)) {
             total += n;
             longest = longest.max(last.elapsed());
             last = Instant::now();

@@ -7,7 +7,7 @@ use std::thread;
 use selkey::{Flow, Out, Protocol};
 
 use super::support::{Log, Server, assert_same, logged, narrow, pattern, read_all};
-use crate::harness::await_that;
+use crate::harness::{again, await_that};
 
 /// At the first byte says its last word.
 struct LastWord(Vec<u8>);
@@ -24,7 +24,7 @@ fn read_to_any_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
     let mut bytes = [0; 4096];
     loop {
-        match stream.read(&mut bytes) {
+        match again(|| stream.read(&mut bytes)) {
             Ok(0) => return got,
             Ok(n) => got.extend_from_slice(&bytes[..n]),
             Err(error) => {
@@ -164,7 +164,7 @@ fn an_abort_is_a_reset_and_forgets_what_was_queued() {
     let server = Server::start(move |_| logged(&told, Rude));
     let mut client = server.client();
     client.write_all(b"x").unwrap();
-    let error = client.read(&mut [0; 100]).unwrap_err();
+    let error = again(|| client.read(&mut [0; 100])).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     await_that("it is dropped", || log.count("drop") == 1);
     assert_eq!(log.lines(), ["open", "receive 1", "drop"]);

@@ -11,7 +11,7 @@ use selkey::{Flow, Out, Protocol, Reactor};
 
 use super::quiet::busy;
 use super::support::{Turning, assert_same, connect, narrow, turning};
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, again};
 
 /// Above the high-water mark nothing is received any more, and one receive brings no more than the mark.
 const BOUND: usize = 2 * MARK;
@@ -118,7 +118,7 @@ fn holds_little_and_resumes(polite: bool) {
         if sent < goal {
             flood(&mut client, &mut sent);
         }
-        match client.read(&mut bytes) {
+        match again(|| client.read(&mut bytes)) {
             Ok(n) => back.extend_from_slice(&bytes[..n]),
             Err(error) => {
                 assert_eq!(error.kind(), io::ErrorKind::WouldBlock);

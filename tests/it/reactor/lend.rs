@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::{fmt, io};
 
 use super::support::{Numbers, Server, ask, assert_same, connect, narrow, pattern, read};
+use crate::harness::again;
 use selkey::{Flow, Out, Protocol, from_fn};
 
 /// A part of an answer.
@@ -132,7 +133,7 @@ fn pieces_of_which_the_kernel_takes_only_a_part_arrive_in_order() {
         let mut got = Vec::new();
         let mut little = [0; 1777];
         while got.len() < answers.len() {
-            let n = client.read(&mut little).unwrap();
+            let n = again(|| client.read(&mut little)).unwrap();
             assert_ne!(n, 0, "closed after {} of {} bytes", got.len(), answers.len());
             got.extend_from_slice(&little[..n]);
         }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::harness::await_that;
+use crate::harness::{again, await_that};
 
 /// The most memory that the process ever had, in KiB.
 #[cfg(target_os = "linux")]
@@ -92,7 +92,7 @@ fn trickle(address: SocketAddr, start: &[u8], rest: &[u8]) -> (Reply, Duration) 
     let patience = stream.read_timeout().unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     for byte in rest.iter().cycle() {
-        match stream.peek(&mut [0]) {
+        match again(|| stream.peek(&mut [0])) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             outcome => {
                 assert_eq!(outcome.unwrap(), 1);
@@ -136,7 +136,7 @@ fn a_content_that_trickles_has_a_deadline_of_its_own() {
 fn who_says_nothing_is_left_without_a_word() {
     let mut server = server(&["--header-timeout", "0.3"]);
     let mut stream = dial(server.address);
-    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert_eq!(again(|| stream.read(&mut [0])).unwrap(), 0);
     let lines: Vec<_> = (0..3).map(|_| server.program.line()).collect();
     assert!(lines[1].starts_with("Giving up on ") && lines[1].ends_with(": nothing came in time"), "{lines:?}");
     server.program.interrupt();

@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 use super::{Peer, files, start};
 use crate::cli::support::Program;
-use crate::harness::{PATIENCE, await_that};
+use crate::harness::{PATIENCE, again, await_that};
 
 /// A server that says when it was asked, sends the first part, and the rest when told so; it closes when nobody tells any more.
 fn pausing(first: &'static [u8], rest: &'static [u8]) -> (Peer, Receiver<()>, Sender<()>) {
@@ -103,7 +103,7 @@ fn a_server_that_never_answers_or_only_byte_by_byte_is_given_up() {
 /// Goes on sending a byte at a time after that, or nothing after nothing, until the other side has had enough.
 fn trickle(stream: &mut TcpStream, header: &[u8]) {
     if header.is_empty() {
-        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        assert_eq!(again(|| stream.read(&mut [0])).unwrap(), 0);
         return;
     }
     let start = Instant::now();
@@ -134,13 +134,13 @@ fn a_terminal_gets_a_bar_while_it_lasts_and_a_pipe_none() {
             let mut said = Vec::new();
             let mut piece = [0; 1000];
             while !String::from_utf8_lossy(&said).contains(shown) {
-                let n = screen.read(&mut piece).unwrap();
+                let n = again(|| screen.read(&mut piece)).unwrap();
                 said.extend_from_slice(&piece[..n]);
             }
             go.send(()).unwrap();
             assert_eq!(program.succeed().last().unwrap(), "Stored 10 bytes in file");
             // The end of a terminal is an error on Linux.
-            while let Ok(n @ 1..) = screen.read(&mut piece) {
+            while let Ok(n @ 1..) = again(|| screen.read(&mut piece)) {
                 said.extend_from_slice(&piece[..n]);
             }
             assert!(said.ends_with(b"\r\x1b[2K"), "the bar is wiped away: {:?}", String::from_utf8_lossy(&said));
