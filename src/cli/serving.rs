@@ -2,8 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -63,31 +62,28 @@ impl Serving {
         P: Protocol + 'static,
         M: FnMut(&Socket) -> P + 'static,
     {
+        // Before it is told that a signal may come.
+        let pairs = signals::pairs()?;
         let (before, descriptors) = (descriptor_limit()?, raise_descriptor_limit()?);
         let listeners = self.listen()?;
         if before < descriptors && !self.quiet {
             say(format_args!("Raised the limit on descriptors from {before} to {descriptors}"));
         }
         let crew = Arc::new(Crew {
-            handles: OnceLock::new(),
+            loops: Mutex::default(),
             left: self.once.map(AtomicU64::new),
             board: self.status.map(|every| Arc::new(Board::new(every, self.threads))),
         });
-        let (send, handles) = mpsc::channel();
         let (serving, maker) = (&self, &maker);
         let (running, ended) = (AtomicUsize::new(self.threads), Waker::new()?);
         let shares = thread::scope(|scope| {
             let start = |(thread, listener)| {
                 let limits = serving.limits.of_each(serving.threads, max_input);
-                let (started, crew) = (send.clone(), crew.clone());
-                let worker = Worker { thread, started, listener, limits, serving, crew, maker };
-                let (crew, ended, running) = (worker.crew.clone(), ended.clone(), &running);
+                let worker = Worker { thread, listener, limits, serving, crew: crew.clone(), maker };
+                let (crew, ended, running) = (&crew, &ended, &running);
                 scope.spawn(move || {
-                    let outcome = serving.backend.run(worker);
                     // One that cannot go on ends the others too.
-                    if outcome.is_err() {
-                        crew.each(Handle::stop);
-                    }
+                    let outcome = serving.backend.run(worker).inspect_err(|_| crew.ask(Handle::stop));
                     if running.fetch_sub(1, Ordering::Relaxed) == 1 {
                         let _ = ended.wake();
                     }
@@ -95,16 +91,8 @@ impl Serving {
                 })
             };
             let threads: Vec<_> = listeners.into_iter().enumerate().map(start).collect();
-            drop(send);
-            // Ends when each has sent its own, or failed.
-            let handles: Vec<Handle> = handles.into_iter().collect();
-            let complete = handles.len() == threads.len();
-            let _ = crew.handles.set(handles);
-            if !complete {
-                crew.each(Handle::stop);
-            }
-            let end = |before| crew.each(if before == 0 { Handle::drain } else { Handle::stop });
-            let attended = signals::attend(&ended, end).inspect_err(|_| crew.each(Handle::stop));
+            let end = |before| crew.ask(if before == 0 { Handle::drain } else { Handle::stop });
+            let attended = signals::attend(&pairs, &ended, end).inspect_err(|_| crew.ask(Handle::stop));
             let panicked = |_| Err(io::Error::other("a thread of the server panicked"));
             let shares = threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked));
             shares.collect::<io::Result<Vec<Stats>>>().and_then(|shares| attended.map(|()| shares))
@@ -130,31 +118,51 @@ impl Serving {
             options.set("SO_REUSEPORT", true)?;
         }
         let first = listen(&address, &options)?;
-        say(format_args!("Listening on {}", local_name(&first)));
         let bound = first.bound();
         let others = (1..self.threads).zip(bound.into_iter().cycle()).map(|(_, bound)| listen(&bound.into(), &options));
-        [Ok(first)].into_iter().chain(others).collect()
+        let listeners = [Ok(first)].into_iter().chain(others).collect::<io::Result<Vec<Listener>>>()?;
+        // Not before all are there: who comes is spread over those only.
+        say(format_args!("Listening on {}", local_name(&listeners[0])));
+        Ok(listeners)
     }
 }
 
 /// What the threads of a server share.
 struct Crew {
-    /// Those of all loops.
-    handles: OnceLock<Vec<Handle>>,
+    loops: Mutex<Loops>,
     /// Connections still to be ended, where their number was asked for.
     left: Option<AtomicU64>,
     board: Option<Arc<Board>>,
 }
 
+#[derive(Default)]
+struct Loops {
+    handles: Vec<Handle>,
+    /// What was asked of all of them last.
+    asked: Option<fn(&Handle)>,
+}
+
 impl Crew {
-    fn each(&self, act: impl Fn(&Handle)) {
-        self.handles.get().into_iter().flatten().for_each(act);
+    fn loops(&self) -> MutexGuard<'_, Loops> {
+        self.loops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A loop that is about to run, of which the same is asked as of those that run already.
+    fn join(&self, handle: Handle) {
+        let mut loops = self.loops();
+        loops.asked.inspect(|ask| ask(&handle));
+        loops.handles.push(handle);
+    }
+
+    fn ask(&self, ask: fn(&Handle)) {
+        let mut loops = self.loops();
+        loops.handles.iter().for_each(ask);
+        loops.asked = Some(ask);
     }
 }
 
 struct Worker<'s, F> {
     thread: usize,
-    started: Sender<Handle>,
     listener: Listener,
     limits: selkey::Limits,
     serving: &'s Serving,
@@ -171,7 +179,7 @@ where
     type Outcome = Stats;
 
     fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<Stats> {
-        let Worker { thread, started, listener, limits, serving, crew, maker } = self;
+        let Worker { thread, listener, limits, serving, crew, maker } = self;
         if let Some(&processor) = serving.cpus.get(thread % serving.cpus.len().max(1)) {
             let refused = |error| io::Error::other(format!("cannot keep a thread on processor {processor}: {error}"));
             pin_thread(processor).map_err(refused)?;
@@ -186,12 +194,8 @@ where
             status::keep(&mut reactor, board.clone(), thread);
         }
         reactor.serve(listener, make(maker(), serving.options.0.clone(), serving.transcript(), &crew))?;
-        let sent = started.send(reactor.handle());
-        // Whoever started this waits for the end of it.
-        drop(started);
-        if sent.is_ok() {
-            reactor.run()?;
-        }
+        crew.join(reactor.handle());
+        reactor.run()?;
         Ok(reactor.stats().clone())
     }
 }
@@ -249,7 +253,7 @@ impl<P> Drop for Counted<P> {
         let Some(left) = &self.crew.left else { return };
         let before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if before == Ok(1) {
-            self.crew.each(Handle::stop);
+            self.crew.ask(Handle::stop);
         }
     }
 }

@@ -14,8 +14,11 @@ use signal_hook::low_level::pipe;
 
 use super::output::{complain, say};
 
+/// An end of a pair for each signal that ends a program, and what is said then.
+pub type Pairs = [(UnixStream, &'static str); 2];
+
 /// For each signal that ends a program: the end of a pair where it comes in as a byte, and what is said then.
-pub fn pairs() -> io::Result<[(UnixStream, &'static str); 2]> {
+pub fn pairs() -> io::Result<Pairs> {
     let end = |signal| {
         let (ours, theirs) = UnixStream::pair()?;
         pipe::register(signal, theirs).map(|_| ours)
@@ -30,10 +33,9 @@ pub fn tell(line: &str) {
     say(format_args!("{gap}{line}"));
 }
 
-/// Waits on this thread until `end` is woken. Tells each SIGINT and SIGTERM that comes meanwhile, and calls `act` with how many came before; signals
+/// Waits on this thread until `end` is woken. Tells each SIGINT and SIGTERM that came since the pairs were made, and calls `act` with how many came before; signals
 /// that come at once are one.
-pub fn attend(end: &Waker, act: impl Fn(usize)) -> io::Result<()> {
-    let pairs = pairs()?;
+pub fn attend(pairs: &Pairs, end: &Waker, act: impl Fn(usize)) -> io::Result<()> {
     let mut before = 0;
     loop {
         let ends = pairs.iter().map(|(ours, _)| ours.as_fd()).chain([end.as_fd()]);

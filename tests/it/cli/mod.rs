@@ -2,6 +2,7 @@
 
 mod addresses;
 mod crowd;
+mod drain;
 mod echo;
 mod hello;
 mod help;

@@ -26,8 +26,10 @@ pub struct Program {
 pub struct Ended {
     /// `None`: by a signal.
     pub status: Option<i32>,
-    /// The lines that nobody took before.
+    /// The lines that nobody took before, up to the totals.
     pub lines: Vec<String>,
+    /// What a server on the loop says last.
+    pub totals: Vec<String>,
     pub errors: Vec<String>,
 }
 
@@ -83,9 +85,11 @@ impl Program {
     /// Waits for the end.
     pub fn end(mut self) -> Ended {
         // Its ends of the pipes close when it ends, so that the wait below is short.
-        let lines = self.stdout.as_ref().map(rest).unwrap_or_default();
+        let mut lines = self.stdout.as_ref().map(rest).unwrap_or_default();
+        let told = lines.iter().position(|line| line.starts_with("Totals: ")).unwrap_or(lines.len());
+        let totals = lines.split_off(told);
         let errors = self.stderr.as_ref().map(rest).unwrap_or_default();
-        Ended { status: self.child.wait().unwrap().code(), lines, errors }
+        Ended { status: self.child.wait().unwrap().code(), lines, totals, errors }
     }
 
     /// Waits for the end, which must be a good one.

@@ -47,7 +47,7 @@ fn a_refusal_arrives_whole_although_the_client_said_much() {
 fn a_client_of_ours_says_that_it_was_refused() {
     let mut server = server(&["--max-connections", "1"]);
     let (_first, _) = meet(&mut server);
-    let Ended { status, lines, errors } = client(server.address, &[]).end();
+    let Ended { status, lines, errors, .. } = client(server.address, &[]).end();
     assert_eq!(lines, [str::from_utf8(REFUSAL).unwrap().trim_end()]);
     assert_eq!((status, errors.len()), (Some(FAILED), 1));
     assert!(errors[0].starts_with("error: no answer to b'Michael': "), "{errors:?}");
