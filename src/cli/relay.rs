@@ -70,6 +70,7 @@ impl Relay {
     /// Relays until a signal: the first drains, the second ends at once.
     pub fn run(self) -> io::Result<()> {
         let (address, target) = address::of_relay(&self.addresses);
+        let signals = signals::pairs()?;
         raise_descriptor_limit()?;
         let listener = listen(&address, &self.options.0)?;
         say(format_args!("Listening on {}", local_name(&listener)));
@@ -85,7 +86,7 @@ impl Relay {
             // None comes where it failed before.
             if let Ok(handle) = handles.recv() {
                 let end = |before| if before == 0 { handle.drain() } else { handle.stop() };
-                signals::attend(&ended, end).inspect_err(|_| handle.stop())?;
+                signals::attend(&signals, &ended, end).inspect_err(|_| handle.stop())?;
             }
             relaying.join().unwrap_or_else(|_| Err(io::Error::other("the relay panicked")))
         })
