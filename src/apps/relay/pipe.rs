@@ -189,3 +189,163 @@ fn limit(rules: &Rules) -> usize {
     };
     WAITING.saturating_add(under_way).min(MOST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// What comes out until so much later, piece by piece, with how many milliseconds after `start` each is due.
+    fn drain(pipe: &mut Pipe, rules: &Rules, start: Instant, most: Duration) -> (Vec<(u128, Vec<u8>)>, Due) {
+        let mut pieces = Vec::new();
+        loop {
+            match pipe.next(rules, None) {
+                Due::Piece(due, length) if due <= start + most => {
+                    let mut piece = Vec::new();
+                    pipe.pass(due, length, due, |bytes| piece.extend_from_slice(bytes));
+                    pieces.push(((due - start).as_millis(), piece));
+                }
+                other => return (pieces, other),
+            }
+        }
+    }
+
+    fn pipe() -> (Pipe, Instant) {
+        let start = Instant::now();
+        (Pipe::new(start, 7), start)
+    }
+
+    fn numbered(length: usize) -> Vec<u8> {
+        (0..length).map(|n| (n ^ (n >> 8)) as u8).collect()
+    }
+
+    #[test]
+    fn without_rules_what_came_goes_at_once_and_the_end_behind_it() {
+        let (mut pipe, start) = pipe();
+        assert_eq!(pipe.next(&Rules::default(), None), Due::Nothing);
+        pipe.put(b"Hello", start);
+        pipe.end(start + MS);
+        let (pieces, then) = drain(&mut pipe, &Rules::default(), start, MS);
+        assert_eq!((pieces, then), (vec![(0, b"Hello".to_vec())], Due::End(start + MS)));
+        assert!(!pipe.is_silent());
+        pipe.pass_end();
+        assert_eq!((pipe.next(&Rules::default(), None), pipe.is_silent()), (Due::Nothing, true));
+    }
+
+    #[test]
+    fn chunks_are_exact_and_none_spans_two_arrivals() {
+        let (mut pipe, start) = pipe();
+        let rules = Rules { chunk: Some(4), ..Rules::default() };
+        pipe.put(b"0123456789", start);
+        pipe.put(b"abcd", start);
+        let (pieces, _) = drain(&mut pipe, &rules, start, MS);
+        let pieces: Vec<&[u8]> = pieces.iter().map(|(_, piece)| piece.as_slice()).collect();
+        assert_eq!(pieces, [&b"0123"[..], b"4567", b"89", b"abcd"]);
+    }
+
+    #[test]
+    fn jitter_keeps_the_order_is_never_early_and_the_same_for_a_seed() {
+        let rules = Rules { delay: 20 * MS, jitter: 30 * MS, chunk: Some(3), ..Rules::default() };
+        let run = |seed| {
+            let start = Instant::now();
+            let mut pipe = Pipe::new(start, seed);
+            for n in 0..100 {
+                pipe.put(&numbered(1000)[n * 10..][..10], start + n as u32 * MS);
+            }
+            let (pieces, _) = drain(&mut pipe, &rules, start, 1000 * MS);
+            assert_eq!(pieces.iter().flat_map(|(_, piece)| piece.clone()).collect::<Vec<_>>(), numbered(1000));
+            assert!(pieces.is_sorted_by_key(|(due, _)| *due));
+            // Four pieces of each arrival, ten of which came each 10 ms.
+            assert!(pieces.iter().enumerate().all(|(at, (due, _))| (20..=50).contains(&(due - at as u128 / 4))));
+            pieces
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+    }
+
+    #[test]
+    fn a_rate_is_kept_and_lateness_made_good_but_not_a_long_stall() {
+        let (mut pipe, start) = pipe();
+        let rules = Rules { rate: Some(10_000), ..Rules::default() };
+        pipe.put(&numbered(5000), start);
+        // A piece passes when its last byte does: 100 bytes take 10 ms.
+        let (pieces, _) = drain(&mut pipe, &rules, start, 100 * MS);
+        assert!(
+            pieces.iter().enumerate().all(|(at, (due, piece))| *due == 10 * (at as u128 + 1) && piece.len() == 100)
+        );
+        assert_eq!(pieces.len(), 10);
+        let due = |pipe: &mut Pipe| match pipe.next(&rules, None) {
+            Due::Piece(due, _) => (due - start).as_millis(),
+            other => panic!("{other:?}"),
+        };
+        // 50 ms late: the next is due as if it were not.
+        pipe.pass(start + 110 * MS, 100, start + 160 * MS, |_| ());
+        assert_eq!(due(&mut pipe), 120);
+        // A second late: what is missing is not sent all at once.
+        pipe.pass(start + 120 * MS, 100, start + 1120 * MS, |_| ());
+        assert_eq!(due(&mut pipe), 1120 - 100 + 10);
+    }
+
+    #[test]
+    fn a_reset_comes_after_exactly_that_many_bytes() {
+        for most in [0, 1, 7, 64, 99, 100] {
+            let (mut pipe, start) = pipe();
+            let rules = Rules { reset_after: Some(most), chunk: Some(8), ..Rules::default() };
+            pipe.put(&numbered(60), start);
+            pipe.put(&numbered(40), start);
+            let (pieces, then) = drain(&mut pipe, &rules, start, MS);
+            assert_eq!((pieces.iter().map(|(_, piece)| piece.len() as u64).sum::<u64>(), then), (most, Due::Reset));
+        }
+    }
+
+    #[test]
+    fn what_falls_into_a_hole_is_neither_held_nor_told() {
+        let (mut pipe, start) = pipe();
+        let rules = Rules { drop_after: Some(6), ..Rules::default() };
+        pipe.put(&numbered(10), start);
+        let (pieces, then) = drain(&mut pipe, &rules, start, MS);
+        assert_eq!((pieces, then), (vec![(0, numbered(6))], Due::Nothing));
+        pipe.put(&numbered(10), start);
+        pipe.end(start);
+        assert_eq!((pipe.next(&rules, None), pipe.held()), (Due::Nothing, 0));
+        assert!(pipe.is_hole() && pipe.is_silent());
+    }
+
+    #[test]
+    fn nothing_passes_while_it_is_frozen() {
+        let (mut pipe, start) = pipe();
+        pipe.put(b"x", start);
+        let rules = Rules { freeze: 300 * MS, ..Rules::default() };
+        assert_eq!(pipe.next(&rules, None), Due::Piece(start + 300 * MS, 1));
+        assert_eq!(pipe.next(&rules, Some(start + 500 * MS)), Due::Piece(start + 500 * MS, 1));
+        assert_eq!(pipe.next(&Rules::default(), Some(start)), Due::Piece(start, 1));
+    }
+
+    #[test]
+    fn a_changed_rule_counts_for_what_is_under_way() {
+        let (mut pipe, start) = pipe();
+        pipe.put(b"x", start);
+        let slow = Rules { delay: Duration::MAX, jitter: Duration::MAX, ..Rules::default() };
+        assert!(matches!(pipe.next(&slow, None), Due::Piece(due, 1) if due > start + 1000 * MS));
+        assert_eq!(pipe.next(&Rules::default(), None), Due::Piece(start, 1));
+    }
+
+    #[test]
+    fn as_much_is_held_as_can_be_under_way_and_64_kib() {
+        let (delay, rate) = (100 * MS, Some(1_000_000));
+        assert_eq!(limit(&Rules::default()), 64 << 10);
+        assert_eq!(limit(&Rules { rate, ..Rules::default() }), 64 << 10);
+        assert_eq!(limit(&Rules { delay, rate, ..Rules::default() }), (64 << 10) + 100_000);
+        assert_eq!(limit(&Rules { delay, ..Rules::default() }), 1 << 20);
+        assert_eq!(limit(&Rules { delay: Duration::MAX, rate, ..Rules::default() }), 1 << 20);
+        let (mut pipe, start) = pipe();
+        // An arrival of one byte counts for 33.
+        for _ in 0..(64 << 10) / 33 {
+            pipe.put(b"x", start);
+            assert!(!pipe.is_full(&Rules::default()));
+        }
+        pipe.put(b"x", start);
+        assert!(pipe.is_full(&Rules::default()) && !pipe.has_room(&Rules::default()));
+    }
+}
