@@ -104,6 +104,12 @@ pub struct Tally {
     pub accepted: u64,
     /// Clients reset, by a rule or since they or their target failed.
     pub reset: u64,
+    /// Connections that are there now, to clients and to targets.
+    pub open: usize,
+    /// Bytes passed to targets.
+    pub to_target: u64,
+    /// Bytes passed to clients.
+    pub to_client: u64,
     /// Bytes held now, with 32 more for each receive that they came in.
     pub held: usize,
 }
@@ -187,7 +193,9 @@ impl Relay {
         }
         if let Some(state) = self.control.changed() {
             self.world.state.replace(state);
-            for key in self.world.open.borrow().clone() {
+            // What a poke closes takes itself out meanwhile.
+            let open = self.world.open.borrow().clone();
+            for key in open {
                 poke(reactor, key);
             }
         }

@@ -134,6 +134,10 @@ impl Pair {
                     self.pipes[from as usize].pass(at, length, now, |bytes| out.write(bytes));
                     self.moved = true;
                     self.count_held();
+                    self.world.count(|tally| match end {
+                        End::Target => tally.to_target += length as u64,
+                        End::Client => tally.to_client += length as u64,
+                    });
                     due = self.due(end);
                 }
                 Due::End(at) if at <= now => {
@@ -218,6 +222,7 @@ impl Protocol for Half {
         let mut pair = self.pair.borrow_mut();
         pair.sides[self.end as usize].key = Some(out.key());
         pair.world.open.borrow_mut().insert(out.key());
+        pair.world.count(|tally| tally.open += 1);
         if self.end == End::Client {
             pair.world.transcript.say(format_args!("Accepted connection from {}", pair.client));
             pair.world.count(|tally| tally.accepted += 1);
@@ -295,6 +300,7 @@ impl Drop for Half {
         side.gone = true;
         if let Some(key) = side.key {
             pair.world.open.borrow_mut().remove(&key);
+            pair.world.count(|tally| tally.open -= 1);
         }
         let now = Instant::now();
         pair.pipes[self.end as usize].end(now);

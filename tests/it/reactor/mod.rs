@@ -17,4 +17,4 @@ mod poke;
 mod quiet;
 mod resets;
 mod starved;
-mod support;
+pub mod support;
