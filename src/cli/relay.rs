@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use selkey::apps::relay::{self, Network, Rules, Settings};
+use selkey::apps::relay::{self, Datagrams, Network, Passed, Rules, Settings, Tally};
 use selkey::backend::Backend;
-use selkey::socket::{Address, Listener, listen, local_name, raise_descriptor_limit};
+use selkey::socket::{Address, Listener, bind_datagram, listen, local_name, raise_descriptor_limit};
 use selkey::{Handle, Protocol, Reactor, Waker};
 
 use super::backend::{BackendName, OnBackend};
@@ -24,6 +24,9 @@ pub struct Relay {
     /// Where to listen, port 0 takes a free one; and the target to connect to for each client
     #[arg(value_name = "LISTEN TARGET", allow_negative_numbers = true)]
     addresses: Vec<String>,
+    /// Relay datagrams; those that are delayed differently overtake each other
+    #[arg(long, conflicts_with_all = ["chunk", "reset_after", "reset_after_back"])]
+    udp: bool,
     /// Milliseconds that everything is under way, each way
     #[arg(long, value_name = "MS", value_parser = milliseconds, default_value = "0", allow_negative_numbers = true)]
     delay: Duration,
@@ -71,6 +74,9 @@ impl Relay {
     pub fn run(self) -> io::Result<()> {
         let (address, target) = address::of_relay(&self.addresses);
         let signals = signals::pairs()?;
+        if self.udp {
+            return self.backend.run(Udp { relay: self, address, target, signals });
+        }
         raise_descriptor_limit()?;
         let listener = listen(&address, &self.options.0)?;
         say(format_args!("Listening on {}", local_name(&listener)));
@@ -132,6 +138,41 @@ impl OnBackend for Stream {
         let mut relaying = relay::Relay::start(&mut reactor, listener, relay.settings(target))?;
         // Whoever started this waits for the end of it.
         let _ = started.send(reactor.handle());
-        relaying.run(&mut reactor)
+        relaying.run(&mut reactor)?;
+        let Tally { accepted, reset, to_target, to_client, .. } = relaying.tally();
+        say(format_args!(
+            "Totals: {accepted} clients, {to_target} bytes to the target, {to_client} bytes back, {reset} clients reset"
+        ));
+        Ok(())
+    }
+}
+
+struct Udp {
+    relay: Relay,
+    address: Address,
+    target: Address,
+    signals: signals::Pairs,
+}
+
+impl OnBackend for Udp {
+    type Outcome = ();
+
+    fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
+        let Udp { relay, address, target, signals } = self;
+        let socket = bind_datagram(&address, &relay.options.0)?;
+        let bound = local_name(&socket);
+        let mut relaying = Datagrams::with_backend(backend, socket, relay.settings(target))?;
+        let mut watched = Vec::new();
+        for (end, line) in signals {
+            watched.push((relaying.watch(end)?, line));
+        }
+        say(format_args!("Listening on {bound}"));
+        let ended = relaying.run()?;
+        if let Some((_, line)) = watched.iter().find(|(key, _)| *key == ended) {
+            signals::tell(line);
+        }
+        let Passed { passed, lost, .. } = relaying.tally();
+        say(format_args!("Totals: {passed} datagrams passed, {lost} lost"));
+        Ok(())
     }
 }

@@ -46,6 +46,7 @@
 //! # }
 //! ```
 
+mod datagrams;
 mod pair;
 mod pipe;
 mod rules;
@@ -60,6 +61,7 @@ use crate::reactor::{Protocol, Reactor, TimerKey};
 use crate::selector::{Backend, Key};
 use crate::socket::{Address, Listener, Options, Role};
 
+pub use datagrams::{Datagrams, Passed};
 use pair::{Half, Pair, World};
 use rules::End;
 pub use rules::{Control, Network, Rules};

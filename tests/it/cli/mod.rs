@@ -11,6 +11,7 @@ mod lifetime;
 mod partners;
 mod peers;
 mod refusals;
+mod relay;
 mod shown;
 mod support;
 mod transcripts;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use selkey::apps::relay::Rules;
 
-use super::support::Bad;
+use super::support::{Bad, descriptors};
 use crate::harness::{PATIENCE, accept, alone, await_that, poll_fd, raise_descriptor_limit};
 use crate::reactor::support::{Echo, Server, ask, assert_same, connect, pattern, read, reset};
 
@@ -142,10 +142,7 @@ fn descriptors_are_as_many_as_before() {
     alone(concat!(module_path!(), "::descriptors_are_as_many_as_before"), || {
         let server = Server::start(|_| Echo);
         let bad = Bad::before(server.address, Rules { delay: 2 * MS, ..Rules::default() });
-        assert_eq!(ask(&mut connect(bad.address), b"x"), b"x");
-        await_that("it is closed", || bad.tally().open == 0);
-        let open = || std::fs::read_dir("/dev/fd").unwrap().count();
-        let before = open();
+        let before = descriptors();
         for number in 0..100 {
             let mut client = connect(bad.address);
             client.write_all(b"Hello").unwrap();
@@ -161,6 +158,6 @@ fn descriptors_are_as_many_as_before() {
                 }
             }
         }
-        await_that("all are closed", || bad.tally().open == 0 && open() == before);
+        await_that("all are closed", || bad.tally().open == 0 && descriptors() == before);
     });
 }

@@ -13,7 +13,7 @@ use selkey::socket::{Address, Listener, Options, listen};
 use selkey::{Protocol, Reactor, Waker};
 
 use super::streams::bad;
-use super::support::{Bad, Running};
+use super::support::{Bad, Running, descriptors};
 use crate::harness::{PATIENCE, alone, await_that};
 
 /// A server of the crate, until it is dropped.
@@ -157,11 +157,10 @@ fn a_cut_anywhere_is_a_named_error_or_the_end_and_leaves_nothing_open() {
                 (rules.delay, rules.jitter) = Default::default();
             }
             let bad = Bad::before(server.address, network);
+            let before = descriptors();
             ask(&bad.address.into()).unwrap();
-            await_that("it is closed", || bad.tally().open == 0);
+            await_that("all is closed", || bad.tally().open == 0 && descriptors() == before);
             let whole = bad.tally();
-            let open = || std::fs::read_dir("/dev/fd").unwrap().count();
-            let before = open();
             for (at, back) in (0..200).flat_map(|at| [(at, false), (at, true)]) {
                 bad.control.change(|network| {
                     network.to_target.reset_after = Some(at).filter(|_| !back);
@@ -178,7 +177,7 @@ fn a_cut_anywhere_is_a_named_error_or_the_end_and_leaves_nothing_open() {
                     }
                 }
             }
-            await_that("all is closed", || bad.tally().open == 0 && open() == before);
+            await_that("all is closed", || bad.tally().open == 0 && descriptors() == before);
         }
     });
 }

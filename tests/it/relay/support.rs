@@ -82,3 +82,8 @@ impl Bad {
         *self.tally.lock().unwrap()
     }
 }
+
+/// How many this process has open. For a process of one's own.
+pub fn descriptors() -> usize {
+    std::fs::read_dir("/dev/fd").unwrap().count()
+}
