@@ -18,3 +18,4 @@ mod quiet;
 mod resets;
 mod starved;
 pub mod support;
+mod wait;

@@ -198,6 +198,12 @@ impl<P: Protocol> Protocol for Logged<P> {
         self.log.add(format!("end {}", rest.len()));
         self.inner.end(rest, out)
     }
+    fn drained(&mut self) {
+        self.inner.drained();
+    }
+    fn is_busy(&self) -> bool {
+        self.inner.is_busy()
+    }
     fn failed(&mut self, error: io::Error) {
         self.log.add(format!("failed {:?}: {error}", error.kind()));
         self.inner.failed(error);
