@@ -152,7 +152,10 @@ fn descriptors_are_as_many_as_before() {
             match number % 4 {
                 0 => drop(client),
                 1 => reset(client),
-                2 => assert_eq!(read(&mut client, 5), b"Hello"),
+                2 => {
+                    assert_eq!(read(&mut client, 5), b"Hello");
+                    drop(client);
+                }
                 _ => {
                     assert_eq!(read(&mut client, 3), b"Hel");
                     assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
