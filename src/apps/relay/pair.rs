@@ -133,7 +133,6 @@ impl Pair {
                 Due::Piece(at, length) if at <= now => {
                     self.pipes[from as usize].pass(at, length, now, |bytes| out.write(bytes));
                     self.moved = true;
-                    self.count_held();
                     self.world.count(|tally| match end {
                         End::Target => tally.to_target += length as u64,
                         End::Client => tally.to_client += length as u64,
@@ -143,6 +142,7 @@ impl Pair {
                 Due::End(at) if at <= now => {
                     self.pipes[from as usize].pass_end();
                     self.sides[end as usize].finished = true;
+                    due = Due::Nothing;
                 }
                 Due::Reset => {
                     let passed = self.pipes[from as usize].passed();
@@ -160,6 +160,7 @@ impl Pair {
                     Due::Nothing => None,
                 },
             );
+            self.count_held();
             let room = self.pipes[from as usize].has_room(self.world.state.borrow().network.rules(from));
             if self.sides[from as usize].waits && room {
                 self.ring(from, Some(now));
