@@ -1,65 +1,45 @@
-//! No message allocates: counted on the server's thread, in a binary of its own.
+//! No message allocates, and no header makes its receiver allocate much: counted by thread, in a binary of its own.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "alloc/codec.rs"]
+mod codec;
+#[path = "alloc/counting.rs"]
+mod counting;
+
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 
+use selkey::apps::app::{Search, Server};
 use selkey::apps::{Transcript, udp};
+use selkey::message::Header;
+use selkey::socket::Socket;
 use selkey::{Flow, Out, Protocol, Reactor};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that ends has no counter any more, and nobody asks.
-    let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-}
-
-// SAFETY: every call goes on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller promises what the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::{ALLOCATIONS, HELD};
 
 const MESSAGES: usize = 10_000;
 
 type Answer = for<'i> fn(&'i [u8], &mut Out<'i, '_>);
 
-/// Answers as it is told, and counts what the messages after the first thousand allocate.
-struct Echo {
-    answer: Answer,
+struct Echo(Answer);
+
+impl Protocol for Echo {
+    fn receive<'i>(&mut self, input: &'i [u8], out: &mut Out<'i, '_>) -> Flow {
+        (self.0)(input, out);
+        Flow::used(input.len())
+    }
+}
+
+/// Counts what the messages after the first thousand allocate.
+struct Counted<P> {
+    protocol: P,
     seen: usize,
     before: usize,
     tell: mpsc::Sender<usize>,
 }
 
-impl Protocol for Echo {
+impl<P: Protocol> Protocol for Counted<P> {
     fn receive<'i>(&mut self, input: &'i [u8], out: &mut Out<'i, '_>) -> Flow {
         self.seen += 1;
         let allocations = ALLOCATIONS.get();
@@ -68,29 +48,36 @@ impl Protocol for Echo {
         } else if self.seen == 1000 + MESSAGES {
             self.tell.send(allocations - self.before).unwrap();
         }
-        (self.answer)(input, out);
-        Flow::used(input.len())
+        self.protocol.receive(input, out)
     }
 }
 
 fn allocations(answer: Answer) -> usize {
+    allocations_of(move || move |_: &_| Echo(answer), &[b'm'; 100], 100)
+}
+
+/// What a server with the protocols that `prepare` makes on its thread allocates for messages like this one, answered with so many bytes.
+fn allocations_of<P: Protocol + 'static, M: FnMut(&Socket) -> P + 'static>(
+    prepare: impl FnOnce() -> M + Send + 'static,
+    message: &[u8],
+    answered: usize,
+) -> usize {
     let (tell, told) = mpsc::channel();
     let (tell_address, address) = mpsc::channel();
     let server = thread::spawn(move || {
         let mut reactor = Reactor::new().unwrap();
-        let handle = reactor.handle();
-        let make = move |_: &_| {
-            handle.drain();
-            Echo { answer, seen: 0, before: 0, tell: tell.clone() }
-        };
+        let mut protocol = prepare();
+        let make = move |socket: &_| Counted { protocol: protocol(socket), seen: 0, before: 0, tell: tell.clone() };
         tell_address.send(reactor.listen("127.0.0.1:0", make).unwrap()).unwrap();
-        reactor.run().unwrap();
+        while reactor.stats().accepted == 0 || reactor.stats().connections > 0 {
+            reactor.turn().unwrap();
+        }
     });
     let mut client = TcpStream::connect(address.recv().unwrap()).unwrap();
     client.set_nodelay(true).unwrap();
-    let mut back = [0; 100];
+    let mut back = vec![0; answered];
     for _ in 0..1000 + MESSAGES {
-        client.write_all(&[b'm'; 100]).unwrap();
+        client.write_all(message).unwrap();
         client.read_exact(&mut back).unwrap();
     }
     drop(client);
@@ -119,6 +106,50 @@ fn ten_thousand_messages_of_both_kinds_allocate_nothing() {
         }),
         0
     );
+}
+
+/// Requests of the application protocol: found, not found, refused, not JSON.
+#[test]
+fn ten_thousand_requests_allocate_nothing() {
+    let first = (&b"First 10 bytes of request: "[..], "binary/custom-server-binary-type", "binary");
+    for (kind, encoding, content, (start, answer_kind, answer_encoding)) in [
+        (
+            "text/json",
+            "utf-8",
+            r#"{"action": "search", "value": "ring"}"#,
+            ("{\"result\": \"In the caves beneath the Misty Mountains. 💍\"}".as_bytes(), "text/json", "utf-8"),
+        ),
+        (
+            "text/json",
+            "utf-8",
+            r#"{"action": "search", "value": "x"}"#,
+            (br#"{"result": "No match for 'x'."}"#, "text/json", "utf-8"),
+        ),
+        (
+            "text/json",
+            "utf-8",
+            r#"{"action": "find", "value": "x"}"#,
+            (br#"{"result": "Error: invalid action 'find'."}"#, "text/json", "utf-8"),
+        ),
+        ("text/json", "utf-8", "{}", (br#"{"result": "Error: the content has no \"action\""}"#, "text/json", "utf-8")),
+        ("image/png", "binary", "", first),
+    ] {
+        let mut request = Vec::new();
+        Header::new(kind, encoding, content.len())
+            .with_keep_alive()
+            .encode(|bytes| request.extend_from_slice(bytes))
+            .unwrap();
+        request.extend_from_slice(content.as_bytes());
+        let mut reply = 0;
+        let header = Header::new(answer_kind, answer_encoding, start.len()).with_keep_alive();
+        header.encode(|bytes| reply += bytes.len()).unwrap();
+        let prepare = || {
+            let search = Search::default();
+            let server = Server::new(move |request: &_, reply: &mut _| search.answer(request, reply));
+            move |socket: &Socket| server.accept(socket)
+        };
+        assert_eq!(allocations_of(prepare, &request, reply + start.len()), 0, "{content}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the benches share: slices measured in alternation, medians, an aligned table.
 //!
 //! On a shared machine no absolute figure holds from one minute to the next. So every variant is measured beside a reference: a round
-//! runs one short slice of each, the next round starts with another one, and what counts is the median of the rounds' ratios. The
-//! reference against itself shows how much of a ratio is noise.
+//! runs one short slice of each, the next round starts with another one and goes the other way round, so that nobody always follows the same
+//! one, and what counts is the median of the rounds' ratios. The reference against itself shows how much of a ratio is noise.
 
 #![allow(dead_code)] // each bench uses its part
 
@@ -69,7 +69,7 @@ pub fn ratio(value: f64) -> String {
 
 /// Runs `rounds` rounds of one slice each and answers, for every slice, its cost as a ratio to the first slice's of the same round.
 ///
-/// A slice answers what one operation cost, in whatever unit. Each round starts one place further on.
+/// A slice answers what one operation cost, in whatever unit. Each round starts one place further on, every second one backwards.
 pub fn paired(rounds: usize, slices: &mut [Box<dyn FnMut() -> f64 + '_>]) -> Vec<Spread> {
     let mut ratios = vec![Vec::with_capacity(rounds); slices.len()];
     paired_into(&mut ratios, rounds, slices);
@@ -82,6 +82,7 @@ pub fn paired_into(ratios: &mut [Vec<f64>], rounds: usize, slices: &mut [Box<dyn
     for round in 0..rounds {
         let mut costs = vec![0.0; many];
         for turn in 0..many {
+            let turn = if round % 2 == 0 { turn } else { many - 1 - turn };
             let at = (round + turn) % many;
             costs[at] = slices[at]();
         }

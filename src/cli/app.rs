@@ -101,16 +101,19 @@ impl Client {
         let progress = Progress::new(requests);
         let mut reactor: Reactor<Box<dyn Protocol>> = Reactor::new()?;
         let mut limits = Limits::default();
-        (limits.header_timeout, limits.idle_timeout) = (self.timeout, self.timeout);
+        (limits.header_timeout, limits.message_timeout, limits.idle_timeout) =
+            (self.timeout, self.timeout, self.timeout);
         reactor.set_limits(limits);
         signals::watch(&mut reactor)?;
         let mut lines = self.stdin.then(|| read_lines(reactor.handle())).transpose()?;
-        let mut connected = false;
+        let (mut connected, mut outcome) = (false, Ok(()));
         loop {
-            if let Some(from) = &lines
-                && !take_lines(from, &mut progress.borrow_mut())?
-            {
-                lines = None;
+            if let Some(from) = &lines {
+                let taken = take_lines(from, &mut progress.borrow_mut());
+                if !matches!(taken, Ok(true)) {
+                    // What came before a line that cannot be read is answered first.
+                    (lines, outcome) = (None, taken.map(drop));
+                }
             }
             let (waiting, more, key, over) = {
                 let mut progress = progress.borrow_mut();
@@ -127,7 +130,7 @@ impl Client {
                 reactor.dial_with(address.clone(), &self.options.0, Box::new(client))?;
                 connected = true;
             } else if !connected && !more {
-                return Ok(());
+                return outcome;
             } else if let Some(key) = key.filter(|_| waiting || !more) {
                 reactor.poke(key, |client, out| client.receive(&[], out));
             }

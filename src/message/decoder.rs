@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::encoding::Encoding;
 use super::header::Header;
 use super::json::Object;
-use super::{ContentError, Error};
+use super::{ContentError, Error, scan};
 
 /// A whole message; header and content lie where they were received.
 #[derive(Clone, Debug)]
@@ -35,18 +35,21 @@ impl<'i> Message<'i> {
         Encoding::named(self.header.content_encoding())?.decode(self.content)
     }
 
-    /// The content as any JSON value.
+    /// The content as any JSON value. That can take a hundred times the memory of the content; [`object`](Message::object) takes none.
     ///
     /// # Errors
     /// It is no text or no JSON.
     pub fn json(&self) -> Result<Value, ContentError> {
-        serde_json::from_str(&self.text()?).map_err(|error| ContentError::NotJson(error.to_string()))
+        let text = self.text()?;
+        scan::check_value(&text)?;
+        serde_json::from_str(&text).map_err(|error| ContentError::NotJson(error.to_string()))
     }
 
     /// The content as a JSON object, which requests and results are.
     ///
     /// # Errors
     /// It is no text, no JSON, or no object.
+    #[inline]
     pub fn object(&self) -> Result<Object<'i>, ContentError> {
         Object::new(self.text()?)
     }
@@ -119,7 +122,7 @@ impl Decoder {
         if length > self.max_content {
             return Err(Error::ContentTooLong { length: length as u64, limit: self.max_content });
         }
-        let used = input.len() - rest.len() + length;
+        let used = (input.len() - rest.len()).saturating_add(length);
         match rest.get(..length) {
             Some(content) => Ok(Decoded::Message { message: Message { header, content }, used }),
             None => {

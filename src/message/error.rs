@@ -14,7 +14,7 @@ pub enum Error {
         /// Counted from the header's first.
         at: usize,
     },
-    /// The header is not JSON, or nested too deep (127 levels at most); the parser's words.
+    /// The header is not JSON, or nested deeper than 127 levels: what is wrong, and at which byte.
     NotJson(String),
     /// The header is JSON, but no object.
     NotAnObject,
@@ -117,7 +117,7 @@ pub enum ContentError {
         /// The first character that is not in it.
         character: char,
     },
-    /// The content is not JSON, or nested too deep; the parser's words.
+    /// The content is not JSON, or nested deeper than 127 levels: what is wrong, and at which byte.
     NotJson(String),
     /// The content is JSON, but no object.
     NotAnObject,

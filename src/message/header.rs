@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::{fmt, str};
 
-use super::json::{self, Fault, Put};
+use super::json::{self, Put};
+use super::scan::{self, Scan};
 use super::{Error, short};
 
 /// The longest header, in bytes: its length is sent in two.
@@ -28,6 +29,10 @@ impl Endian {
             Endian::Little => "little",
             Endian::Big => "big",
         }
+    }
+
+    fn named(name: &str) -> Option<Endian> {
+        [Endian::Little, Endian::Big].into_iter().find(|endian| endian.as_str() == name)
     }
 }
 
@@ -54,36 +59,9 @@ const BYTEORDER: &str = "byteorder";
 const CONTENT_TYPE: &str = "content-type";
 const CONTENT_ENCODING: &str = "content-encoding";
 const CONTENT_LENGTH: &str = "content-length";
+const REQUIRED: [&str; 4] = [BYTEORDER, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
 const CONNECTION: &str = "connection";
 const KEEP_ALIVE: &str = "keep-alive";
-
-/// The JSON texts of the members that mean something.
-#[derive(Default)]
-struct Found<'a> {
-    byteorder: Option<&'a str>,
-    content_type: Option<&'a str>,
-    content_encoding: Option<&'a str>,
-    content_length: Option<&'a str>,
-    connection: Option<&'a str>,
-    unknown: usize,
-    twice: Option<&'static str>,
-}
-
-impl<'a> Found<'a> {
-    fn take(&mut self, name: &str, value: &'a str) {
-        let (known, place) = match name {
-            BYTEORDER => (BYTEORDER, &mut self.byteorder),
-            CONTENT_TYPE => (CONTENT_TYPE, &mut self.content_type),
-            CONTENT_ENCODING => (CONTENT_ENCODING, &mut self.content_encoding),
-            CONTENT_LENGTH => (CONTENT_LENGTH, &mut self.content_length),
-            CONNECTION => (CONNECTION, &mut self.connection),
-            _ => return self.unknown += 1,
-        };
-        if place.replace(value).is_some() {
-            self.twice = Some(known);
-        }
-    }
-}
 
 impl<'a> Header<'a> {
     /// For content of this type, encoding and length in bytes, sent by this machine.
@@ -141,7 +119,6 @@ impl<'a> Header<'a> {
 
     /// The members beside the four that every header has, in order: the name, and the value's JSON text as it was written, so that no number loses a digit.
     pub fn extra(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> + use<'a> {
-        const REQUIRED: [&str; 4] = [BYTEORDER, CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
         let (text, given) = match self.extra {
             Extra::Received(text) => (text, &[][..]),
             Extra::Given(given) => ("", given),
@@ -152,29 +129,7 @@ impl<'a> Header<'a> {
 
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Header<'a>, Error> {
         let text = str::from_utf8(bytes).map_err(|error| Error::NotUtf8 { at: error.valid_up_to() })?;
-        let mut found = Found::default();
-        if !json::plain(text, |name, value| found.take(name, value)) {
-            json::check(text).map_err(|fault| match fault {
-                Fault::NotJson(why) => Error::NotJson(why),
-                Fault::NotAnObject => Error::NotAnObject,
-            })?;
-            found = Found::default();
-            json::members(text).for_each(|(name, value)| found.take(&name, value));
-        }
-        if let Some(name) = found.twice {
-            return Err(Error::Twice(name.into()));
-        }
-        if found.unknown > 1 {
-            distinct(text)?;
-        }
-        Ok(Header {
-            byteorder: byteorder(found.byteorder)?,
-            content_type: string(CONTENT_TYPE, found.content_type)?,
-            content_encoding: string(CONTENT_ENCODING, found.content_encoding)?,
-            content_length: length(found.content_length)?,
-            keep_alive: found.connection.is_some_and(says_keep_alive),
-            extra: Extra::Received(text),
-        })
+        if let Some(header) = usual(text) { Ok(header) } else { any(text) }
     }
 
     /// Hands what is sent in front of the content to `put`, piece by piece: two bytes of length, then the header.
@@ -182,12 +137,17 @@ impl<'a> Header<'a> {
     /// In a [`Protocol`](crate::Protocol): `header.encode(|bytes| out.write(bytes))?`, then `out.write` or `out.lend` of the content.
     ///
     /// # Errors
-    /// The header is longer than [`MAX_HEADER`], or an extra member's value is no JSON. Nothing was written.
+    /// The header is longer than [`MAX_HEADER`], has a member twice, or an extra one whose value is no JSON. Nothing was written.
     pub fn encode(&self, mut put: impl FnMut(&[u8])) -> Result<(), Error> {
-        if let Extra::Given(extra) = self.extra
-            && let Some((name, _)) = extra.iter().find(|(_, value)| !json::is_value(value))
-        {
-            return Err(Error::BadMember(short(name)));
+        if let Extra::Given(extra) = self.extra {
+            for (at, (name, value)) in extra.iter().enumerate() {
+                if REQUIRED.contains(name) || extra[..at].iter().any(|(before, _)| before == name) {
+                    return Err(Error::Twice(short(name)));
+                }
+                if !scan::is_value(value) {
+                    return Err(Error::BadMember(short(name)));
+                }
+            }
         }
         let mut length = 0;
         let _ = self.write(&mut Put(|bytes: &[u8]| length += bytes.len()));
@@ -198,9 +158,10 @@ impl<'a> Header<'a> {
     }
 
     fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        out.write_str("{\"byteorder\": \"")?;
-        out.write_str(self.byteorder.as_str())?;
-        out.write_str("\", \"content-type\": ")?;
+        out.write_str(match self.byteorder {
+            Endian::Little => "{\"byteorder\": \"little\", \"content-type\": ",
+            Endian::Big => "{\"byteorder\": \"big\", \"content-type\": ",
+        })?;
         json::write_string(&self.content_type, out)?;
         out.write_str(", \"content-encoding\": ")?;
         json::write_string(&self.content_encoding, out)?;
@@ -222,37 +183,61 @@ impl fmt::Display for Header<'_> {
     }
 }
 
+/// A header as this program and Python's write it: the members in their order, spaced alike, and no escapes.
+fn usual(text: &str) -> Option<Header<'_>> {
+    let mut scan = Scan::new(text);
+    scan.take("{\"byteorder\": ")?;
+    let byteorder = Endian::named(scan.string()?)?;
+    scan.take(", \"content-type\": ")?;
+    let content_type = Cow::Borrowed(scan.string()?);
+    scan.take(", \"content-encoding\": ")?;
+    let content_encoding = Cow::Borrowed(scan.string()?);
+    scan.take(", \"content-length\": ")?;
+    let content_length = scan.count()?.parse().ok()?;
+    let keep_alive = scan.take(", \"connection\": ").is_some();
+    if keep_alive && scan.string()? != KEEP_ALIVE {
+        return None;
+    }
+    let extra = Extra::Received(text);
+    (scan.rest() == "}").then_some(Header {
+        byteorder,
+        content_type,
+        content_encoding,
+        content_length,
+        keep_alive,
+        extra,
+    })
+}
+
+/// Any header.
+fn any(text: &str) -> Result<Header<'_>, Error> {
+    scan::check(text)?;
+    let mut members: Vec<_> = json::members(text).collect();
+    members.sort_unstable();
+    if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        return Err(Error::Twice(short(&pair[0].0)));
+    }
+    let get = |wanted| members.iter().find(|(name, _)| name == wanted).map(|(_, value)| *value);
+    let required = |name| get(name).ok_or(Error::Missing(name));
+    let string = |name| {
+        let value = required(name)?;
+        json::string(value).ok_or_else(|| Error::NotAString { name, value: short(value) })
+    };
+    let byteorder = string(BYTEORDER)?;
+    let (content_type, content_encoding) = (string(CONTENT_TYPE)?, string(CONTENT_ENCODING)?);
+    let length = required(CONTENT_LENGTH)?;
+    // Of what JSON takes for a number this takes digits alone. What does not fit into a `usize` is over every limit.
+    let bytes: u64 = length.parse().map_err(|_| Error::BadLength(short(length)))?;
+    Ok(Header {
+        byteorder: Endian::named(&byteorder).ok_or_else(|| Error::BadByteorder(short(&byteorder)))?,
+        content_type,
+        content_encoding,
+        content_length: usize::try_from(bytes).unwrap_or(usize::MAX),
+        keep_alive: get(CONNECTION).is_some_and(says_keep_alive),
+        extra: Extra::Received(text),
+    })
+}
+
 fn says_keep_alive(value: &str) -> bool {
     json::string(value).is_some_and(|value| value == KEEP_ALIVE)
-}
-
-/// Refuses two unknown members of one name.
-fn distinct(text: &str) -> Result<(), Error> {
-    let mut names: Vec<_> = json::members(text).map(|(name, _)| name).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::Twice(short(&pair[0]))),
-        None => Ok(()),
-    }
-}
-
-fn string<'a>(name: &'static str, value: Option<&'a str>) -> Result<Cow<'a, str>, Error> {
-    let value = value.ok_or(Error::Missing(name))?;
-    json::string(value).ok_or_else(|| Error::NotAString { name, value: short(value) })
-}
-
-fn byteorder(value: Option<&str>) -> Result<Endian, Error> {
-    match &*string(BYTEORDER, value)? {
-        "little" => Ok(Endian::Little),
-        "big" => Ok(Endian::Big),
-        other => Err(Error::BadByteorder(short(other))),
-    }
-}
-
-/// Written as an integer: digits alone. `parse` would take a sign, too, which JSON has no place for but in front of a negative number.
-fn length(value: Option<&str>) -> Result<usize, Error> {
-    let value = value.ok_or(Error::Missing(CONTENT_LENGTH))?;
-    let bytes: u64 = value.parse().map_err(|_| Error::BadLength(short(value)))?;
-    // What does not fit is over every limit.
-    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }

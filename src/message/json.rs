@@ -3,69 +3,24 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
-
 use super::ContentError;
+use super::scan::{Scan, check, special};
 
-/// Why some text is no JSON object.
-pub(super) enum Fault {
-    NotJson(String),
-    NotAnObject,
-}
-
-/// Hands the name and the value of each member to `each`, as they are written, without the quotes of the name. Answers whether this got to the end: it
-/// gives up on what is not spaced as Python or serde_json do, on escapes, and on values other than strings and short counts.
-///
-/// What it takes is valid JSON. This is the way of nearly all messages; the others are for [`check`] and [`members`].
-pub(super) fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> bool {
-    fn quoted(text: &str) -> Option<(&str, &str)> {
-        let end = text.bytes().position(needs_escape)?;
-        let (inside, rest) = text.split_at(end);
-        Some((inside, rest.strip_prefix('"')?))
-    }
-    fn count(text: &str) -> Option<usize> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        (digits == 1 || (2..19).contains(&digits) && !text.starts_with('0')).then_some(digits)
-    }
-    fn member(text: &str) -> Option<(&str, &str, &str)> {
-        let (name, rest) = quoted(text)?;
-        let rest = rest.strip_prefix(':')?;
-        let value = rest.strip_prefix(' ').unwrap_or(rest);
-        let length = match value.strip_prefix('"') {
-            Some(inside) => quoted(inside)?.0.len() + 2,
-            None => count(value)?,
-        };
-        let (value, rest) = value.split_at(length);
-        Some((name, value, rest))
-    }
-    let mut rest = text;
+/// Hands each member's name and the text of its value to `each`, and answers whether this got to the end of a plain object.
+#[inline]
+fn plain<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> bool {
+    let mut scan = Scan::new(text);
     let mut before = "{";
-    loop {
-        let Some(next) = rest.strip_prefix(before) else { return false };
-        let Some((name, value, after)) = next.strip_prefix(' ').unwrap_or(next).strip_prefix('"').and_then(member)
-        else {
-            return false;
-        };
+    while scan.take(before).is_some() {
+        let _ = scan.take(" ");
+        let Some((name, value)) = scan.member() else { return false };
         each(name, value);
-        if after == "}" {
+        if scan.rest() == "}" {
             return true;
         }
-        (rest, before) = (after, ",");
+        before = ",";
     }
-}
-
-/// Whether this is one JSON value and nothing else.
-pub(super) fn is_value(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok()
-}
-
-/// Whether this is one JSON object and nothing else.
-pub(super) fn check(text: &str) -> Result<(), Fault> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(_)) => Ok(()),
-        Ok(_) => Err(Fault::NotAnObject),
-        Err(error) => Err(Fault::NotJson(error.to_string())),
-    }
+    false
 }
 
 /// The members of an object in text that was checked: the name and the text of the value.
@@ -113,17 +68,29 @@ pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
 #[derive(Clone, Debug)]
 pub struct Object<'a> {
     text: Cow<'a, str>,
+    /// The members, where they are few and plain, so that looking one up reads nothing again; none otherwise.
+    few: [(&'a str, &'a str); FEW],
+    count: usize,
 }
 
+/// What a search has.
+const FEW: usize = 2;
+
 impl<'a> Object<'a> {
+    #[inline]
     pub(super) fn new(text: Cow<'a, str>) -> Result<Object<'a>, ContentError> {
-        if !plain(&text, |_, _| ()) {
-            check(&text).map_err(|fault| match fault {
-                Fault::NotJson(why) => ContentError::NotJson(why),
-                Fault::NotAnObject => ContentError::NotAnObject,
-            })?;
+        let (mut few, mut count) = ([("", ""); FEW], 0);
+        let keep = |name, value| {
+            if let Some(place) = few.get_mut(count) {
+                *place = (name, value);
+            }
+            count += 1;
+        };
+        if !matches!(text, Cow::Borrowed(text) if plain(text, keep)) {
+            check(&text)?;
+            count = 0;
         }
-        Ok(Object { text })
+        Ok(Object { text, few, count: if count > FEW { 0 } else { count } })
     }
 
     /// The object's text.
@@ -138,7 +105,10 @@ impl<'a> Object<'a> {
 
     /// The JSON text of a member's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.members().filter(|(found, _)| found == name).last().map(|(_, value)| value)
+        match &self.few[..self.count] {
+            [] => self.members().filter(|(found, _)| found == name).last().map(|(_, value)| value),
+            few => few.iter().rfind(|(found, _)| *found == name).map(|(_, value)| *value),
+        }
     }
 
     /// A member that is a string.
@@ -200,7 +170,7 @@ impl fmt::Display for Dumps<'_> {
 pub(super) fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     out.write_str("\"")?;
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(needs_escape) {
+    while let Some(at) = special(rest.as_bytes()) {
         out.write_str(&rest[..at])?;
         match rest.as_bytes()[at] {
             b'"' => out.write_str("\\\""),
@@ -216,10 +186,6 @@ pub(super) fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result
     }
     out.write_str(rest)?;
     out.write_str("\"")
-}
-
-fn needs_escape(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < b' '
 }
 
 /// Hands what is written to a function that cannot fail.

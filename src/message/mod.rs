@@ -53,6 +53,7 @@ mod error;
 pub mod framing;
 mod header;
 mod json;
+mod scan;
 
 pub use decoder::{Decoded, Decoder, Message};
 pub use encoding::Encoding;

@@ -100,7 +100,10 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
                     let _ = self.admit(connection, protocol, kind);
                 }
                 Ok(Accept::Skipped) => {}
-                Ok(Accept::Pending) => return Ok(Queue::Empty),
+                Ok(Accept::Pending) => {
+                    self.starved.since = None;
+                    return Ok(Queue::Empty);
+                }
                 Ok(Accept::Exhausted(error)) => {
                     self.rest(key, &error);
                     return Ok(Queue::Unknown);

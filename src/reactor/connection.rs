@@ -176,7 +176,10 @@ impl<P: Protocol> Connection<P> {
     #[inline(always)]
     fn answer(&mut self, flow: Flow, out: Out<'_, '_>, input: &[u8], socket: &Socket, key: Key) -> Next {
         let (outcome, shared) = self.obey(flow, out, input.len(), socket);
-        let outcome = outcome.and_then(|used| self.hear(input, used, socket, key, shared));
+        let outcome = outcome.and_then(|used| {
+            shared.stats.requests += u64::from(used > 0);
+            self.hear(input, used, socket, key, shared)
+        });
         self.settle(socket, shared, outcome)
     }
 

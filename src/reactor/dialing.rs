@@ -20,6 +20,11 @@ impl Dialing {
         Ok(Dialing { address, options, current: None, rest, last: io::ErrorKind::AddrNotAvailable.into() })
     }
 
+    /// Tries no other address.
+    pub(super) fn give_up(&mut self) {
+        self.rest = Vec::new().into_iter();
+    }
+
     /// Starts to connect to the next address that does not fail at once.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::socket;
 /// What a loop takes from its peers at most, and how long it waits for them: every one has a default that a server on the open internet can
 /// keep.
 ///
-/// A time of `Duration::MAX` is none, a number of `usize::MAX` too. Times are looked at ten times a second, each is up to 0.2 s late and never early.
+/// A time of `Duration::MAX` is none, a number of `usize::MAX` too. Times are looked at ten times a second, each is up to 0.3 s late and never early.
 ///
 /// ```
 /// use std::time::Duration;

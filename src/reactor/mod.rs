@@ -291,6 +291,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         if count == 0 {
             self.look_up = true;
         }
+        let mut ticked = None;
         for at in 0..count {
             let Some((key, events, socket, entry)) = self.selector.ready(at) else {
                 // A wake, or a connection that went earlier in this turn.
@@ -305,8 +306,12 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
                     }
                 }
                 Entry::Listener(_) => self.accept_some(key),
-                Entry::Ticker => self.tick(key),
+                Entry::Ticker => ticked = Some(key),
             }
+        }
+        match ticked {
+            Some(key) => self.tick(key),
+            None => self.look_at_clock(),
         }
         if let (Some(start), Some(tell)) = (start, &mut self.on_turn) {
             tell(start.elapsed());
@@ -353,7 +358,6 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             Asked::Nothing => {}
         }
         self.feed_starved();
-        self.look_at_clock();
         self.run_due();
         let empty = if self.desk.shared.draining.is_some() {
             self.desk.shared.stats.connections == 0 && self.listeners.is_empty()

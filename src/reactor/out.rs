@@ -115,6 +115,7 @@ impl<'i, 'o> Out<'i, 'o> {
     /// Forgets what was collected. Answers with the queue empty.
     pub(super) fn forget(self) -> &'o mut Shared {
         self.shared.queue.clear();
+        self.shared.header_done = false;
         self.shared
     }
 

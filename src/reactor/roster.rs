@@ -98,6 +98,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         drop(socket);
         let Some((dialing, protocol)) = connection.into_dialing() else { return };
         if let Err((mut protocol, error)) = self.attempt(dialing, protocol) {
+            self.desk.shared.stats.fail(&error);
             protocol.failed(error);
             self.freed();
         }

@@ -1,10 +1,12 @@
 //! What the crate promises, as tests in one binary.
 
+mod app;
 #[cfg(feature = "cli")]
 mod cli;
 mod contract;
 mod fork;
 mod harness;
+mod limits;
 mod message;
 mod options;
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::JSON;
 use crate::apps::transcript::Transcript;
 use crate::buffer::{python, text};
+use crate::error::about;
 use crate::message::{ContentError, Decoded, Decoder, Header, Message, dumps};
 use crate::reactor::{Deadline, Flow, Out, Protocol};
 use crate::selector::Key;
@@ -78,13 +79,16 @@ impl Progress {
 /// The client's side of one connection.
 ///
 /// With `keep_alive` it asks the server to keep the connection, and sends the next request when the server did; a request that was not sent stays in
-/// [`Progress::requests`], for another connection.
+/// [`Progress::requests`], for another connection. So does one that was sent while the server closed what it had kept: nothing of a reply came then. A server that
+/// closed it after reading the request has that twice.
 #[derive(Debug)]
 pub struct Client {
     peer: String,
     keep_alive: bool,
-    /// A request was sent and not answered.
-    waiting: bool,
+    /// Sent and not answered.
+    waiting: Option<Request>,
+    /// The server kept the connection after a reply, and nothing of the next one came yet.
+    kept: bool,
     decoder: Decoder,
     progress: Rc<RefCell<Progress>>,
     transcript: Transcript,
@@ -104,7 +108,8 @@ impl Client {
         Client {
             peer,
             keep_alive,
-            waiting: false,
+            waiting: None,
+            kept: false,
             decoder: Decoder::new(),
             progress: progress.clone(),
             transcript: transcript.clone(),
@@ -113,7 +118,7 @@ impl Client {
 
     /// Sends what is to be sent next, unless an answer is waited for.
     fn ask(&mut self, out: &mut Out<'_, '_>) -> Flow {
-        if self.waiting {
+        if self.waiting.is_some() {
             return Flow::MORE;
         }
         let mut progress = self.progress.borrow_mut();
@@ -129,7 +134,7 @@ impl Client {
         wire.extend_from_slice(content);
         self.transcript.say(format_args!("Sending {} to {}", python(&wire), self.peer));
         out.write(&wire);
-        self.waiting = true;
+        self.waiting = Some(request);
         Flow::MORE
     }
 
@@ -153,8 +158,20 @@ impl Client {
         }
     }
 
+    /// The connection ended. Whether that was on its way already when the request was sent, which is then for another connection.
+    fn is_put_back(&mut self) -> bool {
+        let request = self.waiting.take_if(|_| self.kept);
+        request.is_some_and(|request| {
+            self.progress.borrow_mut().requests.push_front(request);
+            true
+        })
+    }
+
     fn lose(&mut self, error: io::Error) -> Flow {
-        self.progress.borrow_mut().failure.get_or_insert(error);
+        let mut progress = self.progress.borrow_mut();
+        // A dial that failed names whom it was for.
+        let error = if progress.key.is_some() { about(&self.peer, error) } else { error };
+        progress.failure.get_or_insert(error);
         Flow::Abort
     }
 }
@@ -173,6 +190,7 @@ impl Protocol for Client {
         let (message, used) = match self.decoder.decode(input) {
             Ok(Decoded::Message { message, used }) => (message, used),
             Ok(Decoded::Need(need)) => {
+                self.kept = false;
                 if self.decoder.knows_length() {
                     out.header_done();
                 }
@@ -180,12 +198,12 @@ impl Protocol for Client {
             }
             Err(error) => return self.lose(error.into()),
         };
-        if !self.waiting {
+        if self.waiting.take().is_none() {
             return self.lose(io::Error::new(io::ErrorKind::InvalidData, "a reply that nobody asked for"));
         }
         self.show(&message);
-        self.waiting = false;
         self.progress.borrow_mut().replies += 1;
+        self.kept = true;
         if !message.header().keep_alive() {
             return Flow::Close;
         }
@@ -199,29 +217,34 @@ impl Protocol for Client {
         if let Err(error) = self.decoder.end(rest) {
             return self.lose(error.into());
         }
-        if self.waiting {
+        if !self.is_put_back() && self.waiting.is_some() {
             return self.lose(io::Error::new(io::ErrorKind::UnexpectedEof, "closed before a reply came"));
         }
         Flow::Close
     }
 
     fn expired(&mut self, what: Deadline, _out: &mut Out<'_, '_>) -> Flow {
-        if what == Deadline::Idle && !self.waiting {
+        if what == Deadline::Idle && self.waiting.is_none() {
             // Silent are we.
             return Flow::MORE;
         }
-        self.lose(io::Error::new(io::ErrorKind::TimedOut, format!("{}: {what}", self.peer)))
+        self.lose(io::Error::new(io::ErrorKind::TimedOut, what.to_string()))
     }
 
     fn failed(&mut self, error: io::Error) {
-        let _ = self.lose(error);
+        if !self.is_put_back() {
+            let _ = self.lose(error);
+        }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.transcript.say(format_args!("Closing connection to {}", self.peer));
         let mut progress = self.progress.borrow_mut();
-        (progress.over, progress.key) = (true, None);
+        progress.over = true;
+        // One that was never made is not closed.
+        if progress.key.take().is_some() {
+            self.transcript.say(format_args!("Closing connection to {}", self.peer));
+        }
     }
 }

@@ -175,9 +175,6 @@ impl<B: Backend> Datagrams<B> {
     pub fn turn(&mut self) -> io::Result<Option<Key>> {
         let wait = self.next().map(|next| next.saturating_duration_since(Instant::now()));
         self.selector.select_into(wait, &mut self.ready)?;
-        if let Some(state) = self.control.changed() {
-            self.state = state;
-        }
         for (key, _) in std::mem::take(&mut self.ready) {
             let Some(entry) = self.selector.get_key(key) else { continue };
             match (*entry.data(), key == self.socket) {
@@ -185,6 +182,7 @@ impl<B: Backend> Datagrams<B> {
                 (client, _) => (0..BATCH).take_while(|_| self.take(key, client)).count(),
             };
         }
+        self.look();
         let now = Instant::now();
         self.pass(now);
         let gone = |client: &Client| now.saturating_duration_since(client.heard) >= SILENCE;
@@ -206,6 +204,13 @@ impl<B: Backend> Datagrams<B> {
         }
     }
 
+    /// Takes over rules that were changed.
+    fn look(&mut self) {
+        if let Some(state) = self.control.changed() {
+            self.state = state;
+        }
+    }
+
     /// When there is something to do: a datagram is due, or a client to be forgotten.
     fn next(&self) -> Option<Instant> {
         let due = self.under_way.first_key_value().map(|((due, _), _)| (*due).max(self.state.thaw.unwrap_or(*due)));
@@ -224,6 +229,8 @@ impl<B: Backend> Datagrams<B> {
                 return true;
             }
         };
+        // What was changed before it was sent counts for it.
+        self.look();
         let now = Instant::now();
         let (end, Some(address)) = client.map_or((End::Client, from.as_socket()), |client| (End::Target, Some(client)))
         else {

@@ -229,7 +229,9 @@ impl Protocol for Half {
             pair.world.count(|tally| tally.accepted += 1);
             pair.world.fresh.borrow_mut().push(self.pair.clone());
         }
-        pair.speak(self.end, out)
+        // After the turn, so that rules that were changed before bytes were sent count for them.
+        pair.ring(self.end, Some(Instant::now()));
+        pair.listen(self.end, 0)
     }
 
     /// Without input: passes on what is due.

@@ -3,37 +3,44 @@
 use std::time::Duration;
 
 use super::*;
-use crate::reactor::deadlines::over;
+use crate::reactor::deadlines::{catch_up, over};
 use crate::reactor::protocol::Deadline;
 use crate::socket::Flags;
 
-/// What a peer must take of what waits for it within the time for that.
-const PROGRESS: usize = 4 << 10;
-
 impl<P: Protocol> Connection<P> {
+    #[inline]
+    pub(in crate::reactor) fn catch_up(&mut self, before: Tick, now: Tick) {
+        catch_up(before, now, [&mut self.heard]);
+        if let Some(held) = &mut self.held {
+            catch_up(before, now, [&mut held.began, &mut held.taken.1].into_iter().chain(&mut held.header_done));
+        }
+    }
+
     /// Which deadline has passed, if any.
     #[inline]
-    pub(in crate::reactor) fn late(&mut self, shared: &Shared) -> Option<Deadline> {
+    pub(in crate::reactor) fn late(&self, shared: &Shared) -> Option<Deadline> {
         let (now, terms) = (shared.now, &shared.terms);
         if self.kind == Kind::Adopted {
             return None;
         }
-        let (what, since, time) = match (&self.phase, &mut self.held) {
+        let (what, since, time) = match (&self.phase, &self.held) {
             (Phase::Dialing(_), _) => (Deadline::Open, self.heard, terms.open),
             // Its end is waited for, which is no deadline of the protocol's.
             (Phase::Discarding(_) | Phase::Gone, _) => (Deadline::Idle, self.heard, terms.linger),
-            (_, Some(held)) if held.output.len() > 0 => {
-                if held.taken.0 >= PROGRESS && over(held.taken.1, now, terms.stall) {
-                    held.taken = (0, now);
-                }
+            (_, Some(held))
+                if held.output.len() > 0 && (over(held.taken.1, now, terms.stall) || held.input.len() == 0) =>
+            {
                 (Deadline::Stall, held.taken.1, terms.stall)
             }
             // Whoever wants it so has a reason with a deadline of its own.
             (Phase::Open, _) if self.waits => (Deadline::Idle, self.heard, u32::MAX),
+            // Also while output waits: it may be taken so slowly that this would never come.
             (Phase::Open, Some(held)) if held.input.len() > 0 && !self.paused => {
                 let (since, time) = shared.limits.message_ticks(held.began, held.header_done, held.need);
                 (Deadline::Message, since, time)
             }
+            // Not reading, or closing: the peer has only to take what waits.
+            (_, Some(held)) if held.output.len() > 0 => (Deadline::Stall, held.taken.1, terms.stall),
             _ if self.heard & MARK != 0 => (Deadline::Open, self.heard, terms.open),
             _ => (Deadline::Idle, self.heard, terms.idle),
         };
@@ -66,28 +73,26 @@ impl<P: Protocol> Connection<P> {
     ) -> Next {
         let lost = match self.phase {
             Phase::Discarding(_) | Phase::Gone => return Next::Remove,
-            Phase::Dialing(_) => {
+            Phase::Dialing(ref mut dialing) => {
                 shared.stats.expire(what);
-                return match what {
-                    Deadline::Drain => Next::Remove,
-                    _ => self.dial_failed(io::ErrorKind::TimedOut.into()),
-                };
+                if what == Deadline::Drain {
+                    dialing.give_up();
+                }
+                return self.dial_failed(io::ErrorKind::TimedOut.into());
             }
             Phase::Open => matches!(what, Deadline::Stall | Deadline::Drain),
             Phase::Closing => true,
         };
         shared.stats.expire(what);
         // Whatever it was since: this is the same time once more, should the protocol want it.
-        self.heard = shared.now;
+        self.heard = shared.now | (self.heard & MARK);
         if let Some(held) = &mut self.held {
             (held.began, held.taken) = (shared.now, (0, shared.now));
             held.header_done = held.header_done.map(|_| shared.now);
         }
-        if lost {
+        if !matches!(self.phase, Phase::Open) {
             // What is queued is not taken: without this the kernel would keep it for minutes.
             let _ = socket.set_linger(Some(Duration::ZERO));
-        }
-        if !matches!(self.phase, Phase::Open) {
             return Next::Remove;
         }
         self.speak(socket, key, shared, |protocol, out| match protocol.expired(what, out) {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::*;
 use crate::buffer::Buffer;
 
+/// What a peer must take of what waits for it within the time for that.
+const PROGRESS: usize = 4 << 10;
+
 /// What a connection keeps between two turns, while it has to.
 pub(super) struct Held {
     /// How many unused bytes the protocol asked for; 0 after `Later`, which has the same rest again whatever lies there.
@@ -18,7 +21,7 @@ pub(super) struct Held {
     pub(super) header_done: Option<Tick>,
     /// Queued and refused by the kernel.
     pub(super) output: Buffer,
-    /// How much of it the peer took since when.
+    /// How much of it the peer took since when: since it began to wait, or since the last `PROGRESS` bytes were taken.
     pub(super) taken: (usize, Tick),
     /// Bytes of memory that are counted for these buffers.
     counted: usize,
@@ -165,7 +168,10 @@ impl<P: Protocol> Connection<P> {
             let rest = &input[used..];
             let mut out = Out::new(rest, shared, self.waiting(), key);
             let flow = self.protocol.receive(rest, &mut out);
-            used += self.obey(flow, out, rest.len(), socket).0?;
+            let (outcome, shared) = self.obey(flow, out, rest.len(), socket);
+            let part = outcome?;
+            shared.stats.requests += u64::from(part > 0);
+            used += part;
         }
         Ok(used)
     }
@@ -213,7 +219,6 @@ impl<P: Protocol> Connection<P> {
             _ => out.deliver(&mut socket, |refused| self.hold(now).queue(refused, now)),
         };
         if used > 0 {
-            shared.stats.requests += 1;
             self.heard = now;
         } else if speaks {
             // Also where the peer was not heard yet.
@@ -225,7 +230,8 @@ impl<P: Protocol> Connection<P> {
             (held.began, held.header_done) = (now, None);
         }
         if mem::take(&mut shared.header_done) {
-            self.hold(now).header_done = Some(now);
+            // What it said before of the same message holds.
+            self.hold(now).header_done.get_or_insert(now);
         }
         // Later waits until the socket is writable even where the kernel took everything: a protocol that always has more to say to a peer that
         // always reads would keep the loop for itself.
@@ -270,6 +276,9 @@ impl<P: Protocol> Connection<P> {
         {
             held.output.consume(n);
             held.taken.0 += n;
+            if held.taken.0 >= PROGRESS {
+                held.taken = (0, shared.now);
+            }
             shared.stats.sent += n as u64;
             self.heard = shared.now | (self.heard & MARK);
             if self.waiting() == 0 {

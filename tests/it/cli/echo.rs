@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::{fs, thread};
 
 use super::addresses::ipv6_is_there;
-use super::peers::reset;
 use super::refusals::{FAILED, USAGE, nobody, refused};
+use super::support::reset;
 use super::support::{Program, Server, accept, at, dial, exchange, run};
 use crate::harness::{Spot, python3};
 

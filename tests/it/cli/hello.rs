@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use super::addresses::ipv6_is_there;
-use super::peers::reset;
 use super::refusals::{FAILED, USAGE, nobody, refused};
+use super::support::reset;
 use super::support::{Ended, Program, Server, accept, at, dial, run};
 use crate::harness::{PATIENCE, Spot, python3};
 

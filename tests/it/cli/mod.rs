@@ -1,6 +1,7 @@
 //! The command line, run as a process of its own over real sockets.
 
 mod addresses;
+mod app;
 mod crowd;
 mod drain;
 mod echo;
@@ -13,6 +14,6 @@ mod peers;
 mod refusals;
 mod relay;
 mod shown;
-mod support;
+pub mod support;
 mod transcripts;
 mod udp;

@@ -2,20 +2,15 @@
 
 use std::io::{Read, Write};
 use std::iter;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use selkey::socket::Socket;
-
-use super::support::{Server, accept, client, dial, exchange};
+#[cfg(target_os = "linux")]
+use super::support::cpu;
+use super::support::{Server, accept, client, dial, exchange, reset};
 use super::transcripts::take_pieces;
 use crate::harness::{PATIENCE, alone};
-
-/// Closes with a reset.
-pub fn reset(stream: TcpStream) {
-    Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
-}
 
 #[test]
 fn a_reset_ends_one_connection_and_no_other() {
@@ -157,19 +152,6 @@ fn idle_connections_cost_no_processor_time() {
         assert!(used < Duration::from_millis(10), "{backend}: {used:?} of a second");
         drop((silent, spoke, half));
     }
-}
-
-/// The processor time that a process has used.
-#[cfg(target_os = "linux")]
-fn cpu(pid: libc::pid_t) -> Duration {
-    let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the calls fill in `clock` and `time`.
-    unsafe {
-        assert_eq!(libc::clock_getcpuclockid(pid, &mut clock), 0);
-        crate::harness::check(libc::clock_gettime(clock, &mut time));
-    }
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// What our client says about a server that answers `answer` to 44 bytes, and closes.

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use selkey::socket::Socket;
 
 pub use crate::harness::accept;
 use crate::harness::{PATIENCE, Spot, check};
@@ -39,9 +41,22 @@ impl Program {
         Program::of(selkey().args(args.iter().map(AsRef::as_ref)).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
+    /// With a standard input to write to.
+    pub fn fed(args: &[&str]) -> (Program, ChildStdin) {
+        let mut command = selkey();
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut program = Program::spawn(&mut command);
+        let stdin = program.child.stdin.take().unwrap();
+        (program, stdin)
+    }
+
     /// What is piped is collected.
     pub fn of(command: &mut Command) -> Program {
-        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        Program::spawn(command.stdin(Stdio::null()))
+    }
+
+    fn spawn(command: &mut Command) -> Program {
+        let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().map(collect);
         let stderr = child.stderr.take().map(collect);
         Program { child, stdout, stderr }
@@ -177,6 +192,24 @@ impl Server {
         assert_eq!(self.program.line(), format!("Accepted connection from {name}"));
         (stream, name)
     }
+}
+
+/// The processor time that a process has used.
+#[cfg(target_os = "linux")]
+pub fn cpu(pid: libc::pid_t) -> Duration {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the calls fill in `clock` and `time`.
+    unsafe {
+        assert_eq!(libc::clock_getcpuclockid(pid, &mut clock), 0);
+        check(libc::clock_gettime(clock, &mut time));
+    }
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Closes with a reset.
+pub fn reset(stream: TcpStream) {
+    Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// Connects; every receive and send has a deadline.

@@ -14,7 +14,7 @@ mod lend;
 mod listen;
 mod need;
 mod poke;
-mod quiet;
+pub mod quiet;
 mod resets;
 mod starved;
 pub mod support;

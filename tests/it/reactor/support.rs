@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use selkey::backend::Backend;
 use selkey::socket::Socket;
-use selkey::{Flow, Handle, Out, Protocol, Reactor};
+use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor};
 use socket2::SockRef;
 
 use crate::harness::{PATIENCE, await_that};
@@ -24,10 +24,15 @@ pub struct Server {
 
 impl Server {
     pub fn start<P: Protocol + 'static>(make: impl FnMut(&Socket) -> P + Send + 'static) -> Server {
+        Server::with(move |reactor| reactor.listen("127.0.0.1:0", make).unwrap())
+    }
+
+    /// Listens as `set_up` does, which answers where.
+    pub fn with<P: Protocol + 'static>(set_up: impl FnOnce(&mut Reactor<P>) -> SocketAddr + Send + 'static) -> Server {
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut reactor = Reactor::new().unwrap();
-            let address = reactor.listen("127.0.0.1:0", make).unwrap();
+            let address = set_up(&mut reactor);
             tell.send((address, reactor.handle())).unwrap();
             reactor.run().unwrap();
         });
@@ -203,6 +208,14 @@ impl<P: Protocol> Protocol for Logged<P> {
     }
     fn is_busy(&self) -> bool {
         self.inner.is_busy()
+    }
+    fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
+        self.log.add("refuse");
+        self.inner.refuse(out)
+    }
+    fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
+        self.log.add(format!("expired {what:?}"));
+        self.inner.expired(what, out)
     }
     fn failed(&mut self, error: io::Error) {
         self.log.add(format!("failed {:?}: {error}", error.kind()));

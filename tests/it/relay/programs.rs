@@ -117,12 +117,15 @@ const PROGRAMS: [Program; 4] = [
             let lines = Arc::new(Mutex::new(Vec::new()));
             let told = lines.clone();
             let told = Transcript::new(move |line| told.lock().unwrap().push(line.to_string()));
-            let client = app::Client::new(address.to_string(), true, &progress, &told);
-            let mut reactor = Reactor::new()?;
-            reactor.dial(address.clone(), client)?;
-            reactor.run()?;
-            if let Some(error) = progress.borrow_mut().failure.take() {
-                return Err(error);
+            // A request on a connection that was kept and then lost is for another one.
+            while !progress.borrow().requests.is_empty() {
+                let mut reactor = Reactor::new()?;
+                let client = app::Client::new(address.to_string(), true, &progress, &told);
+                reactor.dial(address.clone(), client)?;
+                reactor.run()?;
+                if let Some(error) = progress.borrow_mut().failure.take() {
+                    return Err(error);
+                }
             }
             let lines = lines.lock().unwrap();
             for result in ["Follow the white rabbit. 🐰", "In the caves beneath the Misty Mountains. 💍"] {
