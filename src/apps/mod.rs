@@ -7,6 +7,7 @@ pub mod hello;
 #[cfg(feature = "cli")]
 pub mod http_get;
 pub mod multiconn;
+pub mod relay;
 mod transcript;
 pub mod udp;
 

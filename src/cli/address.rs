@@ -57,6 +57,14 @@ pub fn of_client_with_words<'a>(words: &'a [String], missing: &str) -> (Address,
     take(words, 1, missing)
 }
 
+/// Where to listen and whom to dial, one address behind the other.
+pub fn of_relay(words: &[String]) -> (Address, Address) {
+    match take(words, 0, " <TARGET>") {
+        (_, []) => refuse("after the address to listen on comes that of the target: <HOST> <PORT> or unix:PATH"),
+        (listen, target) => (listen, alone(take(target, 1, ""))),
+    }
+}
+
 /// The address to dial, and the whole number from 1 on that must follow it, `<NAME>`.
 pub fn of_client_with_number(words: &[String], name: &str) -> (Address, u32) {
     match take(words, 1, &format!(" <{name}>")) {

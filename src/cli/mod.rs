@@ -10,6 +10,7 @@ mod http_get;
 mod limits;
 mod multiconn;
 mod output;
+mod relay;
 mod serving;
 mod signals;
 mod socket_options;
@@ -61,6 +62,8 @@ enum Command {
     HelloServer(hello::Server),
     /// Tell a greeting server some names
     HelloClient(hello::Client),
+    /// Make a bad network between clients and a server: slow, late, in pieces, cut off
+    Relay(relay::Relay),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
         Command::HttpGet(get) => get.run(),
         Command::HelloServer(server) => server.run(),
         Command::HelloClient(client) => client.run(),
+        Command::Relay(relay) => relay.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

@@ -62,3 +62,9 @@ pub fn seconds_or_none(text: &str) -> Result<Duration, String> {
         _ => seconds(text).map_err(|_| "expected seconds, like 0 or 0.5".to_owned()),
     }
 }
+
+/// Reads a time in milliseconds that may be 0.
+pub fn milliseconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|time: f64| Duration::try_from_secs_f64(time / 1e3).ok());
+    time.ok_or_else(|| "expected milliseconds, like 50 or 0.5".to_owned())
+}

@@ -40,7 +40,19 @@ pub(super) struct Connection<P> {
     ended: bool,
     /// Not reading until the socket is writable and the output has drained to the low-water mark.
     paused: bool,
+    /// Not reading until a poke: the protocol wants it so.
+    waits: bool,
+    /// Nothing more is sent after what is queued.
+    finish: Finish,
     kind: Kind,
+}
+
+/// How far the half-close of a connection is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    No,
+    Wanted,
+    Done,
 }
 
 /// Where a connection came from.
@@ -86,6 +98,8 @@ impl<P: Protocol> Connection<P> {
             heard: now | MARK,
             ended: false,
             paused: false,
+            waits: false,
+            finish: Finish::No,
             kind,
         }
     }
@@ -249,7 +263,7 @@ impl<P: Protocol> Connection<P> {
 
     fn wants(&self) -> Events {
         let read = match self.phase {
-            Phase::Open if !self.ended && !self.paused => EVENT_READ,
+            Phase::Open if !self.ended && !self.paused && !self.waits => EVENT_READ,
             Phase::Discarding(_) => EVENT_READ,
             _ => Events::default(),
         };
@@ -265,6 +279,11 @@ impl<P: Protocol> Connection<P> {
             return Next::Remove;
         }
         self.let_go(shared);
+        if self.finish == Finish::Wanted && self.waiting() == 0 {
+            self.finish = Finish::Done;
+            // It fails where the peer reset the connection, which the next receive tells.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
         if matches!(self.phase, Phase::Closing) && self.waiting() == 0 {
             // Everything is sent: say so, and let the peer finish.
             if self.ended || socket.shutdown(Shutdown::Write).is_err() {

@@ -39,6 +39,16 @@ pub trait Protocol {
         Flow::Close
     }
 
+    /// The kernel has taken all of the output that had to wait: [`Out::queued`] is 0 again. For a protocol that holds its own output back meanwhile and is
+    /// [poked](super::Reactor::poke) to go on; others are read again without a word.
+    fn drained(&mut self) {}
+
+    /// Asked while the loop [drains](super::Handle::drain) and the peer is silent between messages: whether the protocol has something under way
+    /// nevertheless, so that the connection is not hung up on yet.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// The connection is lost: a dial failed for every address (the error names the last one), the peer reset, the system refused. Called once, last.
     fn failed(&mut self, error: io::Error) {
         let _ = error;
@@ -62,6 +72,12 @@ pub enum Flow {
         /// How many bytes of the input are dealt with.
         used: usize,
     },
+    /// All of the input is used; read no more, and have no deadline for reading, until the protocol answers something else when it is
+    /// [poked](super::Reactor::poke). Meanwhile neither the peer's end nor its reset is noticed, unless something is sent.
+    Wait,
+    /// All of the input is used; send what is queued and then say that no more comes (a half-close), but go on reading; nothing may be sent
+    /// after it. Where the peer sends no more either, it is `Close`.
+    Finish,
     /// Send what is queued, say that no more comes, discard a little of what the peer still sends, close.
     Close,
     /// Forget what is queued and reset the connection.
@@ -128,6 +144,12 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
     }
     fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
         (**self).expired(what, out)
+    }
+    fn drained(&mut self) {
+        (**self).drained();
+    }
+    fn is_busy(&self) -> bool {
+        (**self).is_busy()
     }
     fn failed(&mut self, error: io::Error) {
         (**self).failed(error);

@@ -1,7 +1,7 @@
 //! What the tests share: pairs of sockets, a process of one's own, clocks, and a Python to ask.
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 #[cfg(target_os = "linux")]
@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use selkey::socket::Address;
+use selkey::socket::{Address, Socket};
+use socket2::{Domain, Type};
 
 /// How long a test waits for what must come. Nothing waits that long unless something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,6 +108,23 @@ pub fn poll_fd(fd: RawFd, events: libc::c_short, timeout: Duration) -> libc::c_s
     };
     again(poll).unwrap();
     polled.revents
+}
+
+/// The next connection, within the deadline.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let ready = poll_fd(listener.as_raw_fd(), libc::POLLIN, PATIENCE);
+    assert_eq!(ready, libc::POLLIN, "nobody came within {PATIENCE:?}");
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// An address that is taken, but where nobody listens.
+pub fn nobody() -> (Socket, SocketAddr) {
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = taken.local_addr().unwrap().as_socket().unwrap();
+    (taken, address)
 }
 
 /// Until `done` answers true.

@@ -12,6 +12,7 @@ mod options;
 #[cfg(target_os = "linux")]
 mod oracle;
 mod reactor;
+mod relay;
 mod select;
 mod socket;
 mod sockets;

@@ -32,6 +32,8 @@ impl<P: Protocol> Connection<P> {
             {
                 (Deadline::Stall, held.taken.1, terms.stall)
             }
+            // Whoever wants it so has a reason with a deadline of its own.
+            (Phase::Open, _) if self.waits => (Deadline::Idle, self.heard, u32::MAX),
             // Also while output waits: it may be taken so slowly that this would never come.
             (Phase::Open, Some(held)) if held.input.len() > 0 && !self.paused => {
                 let (since, time) = shared.limits.message_ticks(held.began, held.header_done, held.need);
@@ -54,7 +56,11 @@ impl<P: Protocol> Connection<P> {
         let between = matches!(self.phase, Phase::Open) && self.held.is_none();
         let silent =
             || self.ended || matches!(socket::receive_with(socket, &mut [0], Flags::PEEK), Ok(Transfer::Pending));
-        if self.kind == Kind::Accepted && between && silent() { Next::Remove } else { Next::Same }
+        if self.kind == Kind::Accepted && between && !self.protocol.is_busy() && silent() {
+            Next::Remove
+        } else {
+            Next::Same
+        }
     }
 
     /// Does what follows from a deadline that has passed.

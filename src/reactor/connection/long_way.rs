@@ -32,6 +32,8 @@ pub(super) struct Held {
 enum Verb {
     More,
     Later,
+    Wait,
+    Finish,
     Close,
     Abort,
 }
@@ -189,6 +191,8 @@ impl<P: Protocol> Connection<P> {
             Flow::More { used, need } => (Verb::More, used.min(offered), need.max(1)),
             Flow::Later { used: 0 } if out.queued() == 0 => (Verb::More, 0, offered + 1),
             Flow::Later { used } => (Verb::Later, used.min(offered), 0),
+            Flow::Wait => (Verb::Wait, offered, 1),
+            Flow::Finish => (Verb::Finish, offered, 1),
             Flow::Close => (Verb::Close, offered, 1),
             Flow::Abort => (Verb::Abort, offered, 1),
         };
@@ -232,9 +236,15 @@ impl<P: Protocol> Connection<P> {
         // Later waits until the socket is writable even where the kernel took everything: a protocol that always has more to say to a peer that
         // always reads would keep the loop for itself.
         self.paused |= verb == Verb::Later || self.waiting() >= shared.limits.high_water;
+        self.waits = verb == Verb::Wait;
         match verb {
-            Verb::More | Verb::Later => {}
-            Verb::Close => (self.phase, self.paused) = (Phase::Closing, false),
+            Verb::More | Verb::Later | Verb::Wait => {}
+            Verb::Finish if !self.ended => {
+                if self.finish == Finish::No {
+                    self.finish = Finish::Wanted;
+                }
+            }
+            Verb::Close | Verb::Finish => (self.phase, self.paused) = (Phase::Closing, false),
             Verb::Abort => self.phase = Phase::Gone,
         }
         self.ask_for(need, now);
@@ -271,6 +281,9 @@ impl<P: Protocol> Connection<P> {
             }
             shared.stats.sent += n as u64;
             self.heard = shared.now | (self.heard & MARK);
+            if self.waiting() == 0 {
+                self.protocol.drained();
+            }
         }
         if self.paused && self.waiting() <= shared.limits.low_water() {
             self.paused = false;

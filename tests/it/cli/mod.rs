@@ -12,6 +12,7 @@ mod lifetime;
 mod partners;
 mod peers;
 mod refusals;
+mod relay;
 mod shown;
 pub mod support;
 mod transcripts;

@@ -1,12 +1,10 @@
 //! Bad input and bad luck: one clear line on standard error, a status that says which, nothing that looks like success.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use selkey::socket::Socket;
-use socket2::{Domain, Type};
-
 use super::support::{Program, selkey};
+pub use crate::harness::nobody;
 
 pub const FAILED: i32 = 1;
 pub const USAGE: i32 = 2;
@@ -116,14 +114,6 @@ fn a_busy_port_is_named_with_what_to_do() {
 fn an_address_that_is_not_ours_cannot_be_listened_on() {
     let said = refused(&["multiconn-server", "192.0.2.1", "0"], FAILED);
     assert!(said.contains("cannot listen on 192.0.2.1:0"), "{said}");
-}
-
-/// An address that is taken, but where nobody listens.
-pub fn nobody() -> (Socket, SocketAddr) {
-    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    let address = taken.local_addr().unwrap().as_socket().unwrap();
-    (taken, address)
 }
 
 #[test]

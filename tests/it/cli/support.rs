@@ -1,7 +1,7 @@
 //! A program as a process: its lines, its end, and a deadline on everything.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use selkey::socket::Socket;
 
+pub use crate::harness::accept;
 use crate::harness::{PATIENCE, Spot, check};
 
 /// The program under test.
@@ -226,16 +227,6 @@ pub fn exchange(stream: &mut TcpStream, bytes: &[u8]) {
     let mut back = vec![0; bytes.len()];
     stream.read_exact(&mut back).unwrap();
     assert!(back == bytes, "something else came back");
-}
-
-/// The next connection, within the deadline.
-pub fn accept(listener: &TcpListener) -> TcpStream {
-    use std::os::fd::AsRawFd;
-    let ready = crate::harness::poll_fd(listener.as_raw_fd(), libc::POLLIN, PATIENCE);
-    assert_eq!(ready, libc::POLLIN, "nobody came within {PATIENCE:?}");
-    let (stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
 }
 
 /// The client program of this name, told to go to `address`.

@@ -19,3 +19,4 @@ mod resets;
 mod retry;
 mod starved;
 pub mod support;
+mod wait;

@@ -203,6 +203,12 @@ impl<P: Protocol> Protocol for Logged<P> {
         self.log.add(format!("end {}", rest.len()));
         self.inner.end(rest, out)
     }
+    fn drained(&mut self) {
+        self.inner.drained();
+    }
+    fn is_busy(&self) -> bool {
+        self.inner.is_busy()
+    }
     fn refuse(&mut self, out: &mut Out<'_, '_>) -> Flow {
         self.log.add("refuse");
         self.inner.refuse(out)
