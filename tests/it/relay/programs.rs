@@ -93,7 +93,7 @@ const PROGRAMS: [Program; 4] = [
         ask: |address| {
             let mut reactor: Reactor<Box<dyn Protocol>> = Reactor::new()?;
             let told = Transcript::silent();
-            let tally = multiconn::start(&mut reactor, address, &Options::default(), 1, &told, |client| client)?;
+            let tally = multiconn::start(&mut reactor, address, &Options::default(), None, 1, &told, |client| client)?;
             reactor.run()?;
             if let Some(error) = tally.borrow_mut().first_failure.take() {
                 return Err(error);
