@@ -21,6 +21,7 @@ mod roster;
 mod sink;
 mod stats;
 mod timers;
+mod waiting;
 
 use std::io;
 use std::net::SocketAddr;
@@ -343,64 +344,5 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             tell(start.elapsed());
         }
         Ok(true)
-    }
-
-    #[inline(always)]
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        if self.busy_poll.is_zero() { self.selector.wait(timeout) } else { self.wait_busily(timeout) }
-    }
-
-    #[inline(never)]
-    fn wait_busily(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        let (start, most) = (Instant::now(), timeout.unwrap_or(Duration::MAX));
-        loop {
-            let count = self.selector.wait(Some(Duration::ZERO))?;
-            let spun = start.elapsed();
-            if count > 0 || spun >= most {
-                return Ok(count);
-            }
-            if spun >= self.busy_poll {
-                return self.selector.wait(timeout.map(|timeout| timeout.saturating_sub(spun)));
-            }
-        }
-    }
-
-    /// What is looked after between messages only: what was asked through a handle, listeners that rest, whether anything is left. Answers
-    /// whether to go on.
-    #[inline(never)]
-    fn look_up(&mut self) -> io::Result<bool> {
-        if let Some(error) = self.broken.take() {
-            return Err(error);
-        }
-        match self.handle.asked() {
-            Asked::Stop => return Ok(false),
-            Asked::Drain => {
-                let now = self.desk.shared.now;
-                if self.desk.shared.draining.is_none() {
-                    self.desk.shared.draining = Some(now);
-                    self.close_listeners()?;
-                }
-            }
-            Asked::Nothing => {}
-        }
-        self.feed_starved();
-        // Whoever turns the loop sees what came of them before the next wait.
-        self.busy = self.run_due() | self.redial_rested();
-        let empty = if self.desk.shared.draining.is_some() {
-            self.desk.shared.stats.connections == 0 && self.listeners.is_empty()
-        } else {
-            self.timers.timeout().is_none()
-                && self.redials.is_empty()
-                && self.selector.get_map().len() == self.clock.entries()
-        };
-        // An empty loop stays at its end until something is put in.
-        self.look_up = empty || self.timeout().is_some();
-        Ok(!empty)
-    }
-
-    /// How long to wait for what no event tells.
-    fn timeout(&self) -> Option<Duration> {
-        let redial = self.redials.iter().map(|(at, ..)| at.saturating_duration_since(Instant::now())).min();
-        [self.starved.timeout(), self.clock.timeout(), self.timers.timeout(), redial].into_iter().flatten().min()
     }
 }
