@@ -33,7 +33,7 @@ fn main() {
     }
     println!("CPU time of the server for a message or connection, as a ratio to bare epoll, all deadlines armed\n");
     println!("{}", cells::cpu_ratios(&cells));
-    if support::filter().is_none() {
+    if support::filter().is_none_or(|filter| filter == "options") {
         println!("The server program's options\n\n{}", variants::measured());
     }
     if Mode::from_args() == Mode::Full {

@@ -96,6 +96,14 @@ fn pin(processor: usize) {
     let _ = selkey::pin_thread(processor);
 }
 
+/// How many there are, wherever this process is kept.
+pub fn processors() -> usize {
+    unpin();
+    let number = std::thread::available_parallelism().map_or(1, |number| number.get());
+    pin(1);
+    number
+}
+
 /// On any processor again.
 fn unpin() {
     // SAFETY: a set of ones is valid, and it lives through the call.

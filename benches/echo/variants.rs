@@ -3,23 +3,22 @@
 use std::time::{Duration, Instant};
 
 use crate::clients::Load;
-use crate::server::Server;
+use crate::server::{Server, processors};
 use crate::support::{Spread, paired, ratio, table};
 
 const ROUNDS: usize = 40;
 const SLICE: Duration = Duration::from_millis(40);
 
 const ONE: Load = Load::Exchange { connections: 1, size: 64, in_flight: 1 };
-const FIFTY: Load = Load::Exchange { connections: 50, size: 64, in_flight: 1 };
+const MANY: Load = Load::Exchange { connections: 200, size: 64, in_flight: 1 };
 
 type Slice = Box<dyn FnMut() -> f64>;
 
 /// The rows, each with the reference against itself.
 pub fn measured() -> String {
     let threads = |number: &str| Server::program(&["--threads", number]);
-    let processors = std::thread::available_parallelism().map_or(1, |number| number.get());
     let mut rows = vec![["", "floor", "ratio", "spread", "wanted"].map(str::to_owned).to_vec()];
-    if processors > 1 {
+    if processors() > 1 {
         // How much sooner, so the other way round.
         let sooner =
             |spread: Spread| Spread { low: 1.0 / spread.high, median: 1.0 / spread.median, high: 1.0 / spread.low };
@@ -30,7 +29,7 @@ pub fn measured() -> String {
         eprintln!("left out for want of processors: --busy-poll");
     }
     let ratios = pair([cpu(threads("1")), cpu(threads("1")), cpu(threads("2"))]);
-    rows.push(row("CPU time of --threads 2 against 1, 50 connections", ratios, "1.10 or less"));
+    rows.push(row("CPU time of --threads 2 against 1, 200 connections", ratios, "1.10 or less"));
     table(&rows)
 }
 
@@ -66,9 +65,9 @@ fn median(server: Server) -> Slice {
     })
 }
 
-/// The server's CPU time for a message at fifty connections.
+/// The server's CPU time for a message at two hundred connections.
 fn cpu(server: Server) -> Slice {
-    let mut once = FIFTY.start(server.port);
+    let mut once = MANY.start(server.port);
     Box::new(move || {
         let (before, start, mut done) = (server.cpu_time(), Instant::now(), 0);
         while start.elapsed() < SLICE {

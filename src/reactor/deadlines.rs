@@ -56,6 +56,11 @@ impl Clock {
         Clock { ticker, running: false, last: Instant::now() }
     }
 
+    /// Whether the loop reads the time itself.
+    pub(super) fn is_read(&self) -> bool {
+        self.ticker.is_none()
+    }
+
     /// How many entries of the selector are the clock's.
     pub(super) fn entries(&self) -> usize {
         usize::from(self.ticker.is_some())

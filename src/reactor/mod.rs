@@ -102,7 +102,7 @@ pub struct Reactor<P, B = DefaultBackend> {
     look_up: bool,
     /// Why a listener was given up; the next turn says so.
     broken: Option<io::Error>,
-    busy_poll: Duration,
+    busy_poll: Option<Duration>,
     /// Something was done in this turn before the wait.
     busy: bool,
 }
@@ -148,7 +148,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             on_turn: None,
             look_up: true,
             broken: None,
-            busy_poll: Duration::ZERO,
+            busy_poll: None,
             busy: false,
         })
     }
@@ -171,7 +171,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
     /// Looks for this long without sleeping before each wait: an answer comes sooner by what it takes to wake a sleeper, for a processor that never rests
     /// while there is something to do. Default: not at all.
     pub fn set_busy_poll(&mut self, time: Duration) {
-        self.busy_poll = time;
+        self.busy_poll = Some(time).filter(|time| !time.is_zero());
     }
 
     /// Calls `tell` after each turn with the time that its work took, without the wait. Costs two looks at the clock a turn.
@@ -338,7 +338,8 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
         match ticked {
             Some(key) => self.tick(key),
-            None => self.look_at_clock(),
+            None if self.clock.is_read() => self.look_at_clock(),
+            None => {}
         }
         if let (Some(start), Some(tell)) = (start, &mut self.on_turn) {
             tell(start.elapsed());

@@ -5,11 +5,14 @@ use super::*;
 impl<P: Protocol, B: Backend> Reactor<P, B> {
     #[inline(always)]
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        if self.busy_poll.is_zero() { self.selector.wait(timeout) } else { self.wait_busily(timeout) }
+        match self.busy_poll {
+            None => self.selector.wait(timeout),
+            Some(time) => self.wait_busily(time, timeout),
+        }
     }
 
     #[inline(never)]
-    fn wait_busily(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+    fn wait_busily(&mut self, time: Duration, timeout: Option<Duration>) -> io::Result<usize> {
         let (start, most) = (Instant::now(), timeout.unwrap_or(Duration::MAX));
         loop {
             let count = self.selector.wait(Some(Duration::ZERO))?;
@@ -17,7 +20,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             if count > 0 || spun >= most {
                 return Ok(count);
             }
-            if spun >= self.busy_poll {
+            if spun >= time {
                 return self.selector.wait(timeout.map(|timeout| timeout.saturating_sub(spun)));
             }
         }
