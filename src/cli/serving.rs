@@ -243,6 +243,12 @@ impl<P: Protocol> Protocol for Counted<P> {
     fn expired(&mut self, what: Deadline, out: &mut Out<'_, '_>) -> Flow {
         self.protocol.expired(what, out)
     }
+    fn drained(&mut self) {
+        self.protocol.drained();
+    }
+    fn is_busy(&self) -> bool {
+        self.protocol.is_busy()
+    }
     fn failed(&mut self, error: io::Error) {
         self.protocol.failed(error);
     }

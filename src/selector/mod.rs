@@ -303,7 +303,6 @@ impl<F, D, B: Backend> Selector<F, D, B> {
         if events.is_empty() { None } else { Some((key, events, &entry.fileobj, &mut entry.data)) }
     }
 
-    /// The only way into the backend's set.
     /// How many places there are to go through with [`at`](Self::at).
     pub(crate) fn places(&self) -> usize {
         self.keys.places()
@@ -314,6 +313,7 @@ impl<F, D, B: Backend> Selector<F, D, B> {
         self.keys.at(place).map(|(key, entry)| (key, &entry.fileobj, &mut entry.data))
     }
 
+    /// The only way into the backend's set.
     #[allow(unsafe_code)]
     fn attach(&mut self, fd: RawSource, key: Key, events: Events) -> io::Result<()> {
         // SAFETY: `fd` came from an `F` that is moved into `self.keys` next (or is there already) and leaves it only through `unregister`, which
