@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::refusals::{USAGE, nobody, refused};
 use super::support::{Program, Server, accept, at, dial, exchange, run};
-use crate::harness::Spot;
+use crate::harness::{Spot, again};
 
 const BAD: [&str; 6] = ["--delay", "50", "--chunk", "64", "--rate", "1m"];
 
@@ -80,7 +80,7 @@ fn a_target_that_refuses_is_told_and_resets_the_client() {
     let (_taken, target) = nobody();
     let mut relay = relay(target, &[]);
     let mut client = dial(relay.address);
-    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(again(|| client.read(&mut [0])).unwrap_err().kind(), ErrorKind::ConnectionReset);
     let name = client.local_addr().unwrap();
     assert_eq!(relay.program.line(), format!("Accepted connection from {name}"));
     let said = relay.program.line();

@@ -10,7 +10,7 @@ use selkey::apps::relay::{Control, Datagrams, Passed, Rules, Settings};
 use selkey::apps::{Transcript, udp};
 use selkey::socket::{Options, Socket};
 
-use crate::harness::{PATIENCE, await_that};
+use crate::harness::{PATIENCE, again, await_that};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -71,7 +71,7 @@ fn socket() -> UdpSocket {
 
 fn next(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut bytes = vec![0; 1 << 16];
-    let (length, from) = socket.recv_from(&mut bytes).unwrap();
+    let (length, from) = again(|| socket.recv_from(&mut bytes)).unwrap();
     bytes.truncate(length);
     (bytes, from)
 }
