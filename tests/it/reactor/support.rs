@@ -16,10 +16,44 @@ use socket2::SockRef;
 use crate::harness::{PATIENCE, await_that};
 
 /// A loop on a thread of its own; dropping this ends both.
-pub struct Server {
-    pub address: SocketAddr,
+pub struct Running {
     pub handle: Handle,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Runs `run` with what `prepare` makes of a loop on a thread of its own, and answers what that told.
+    pub fn start<P: Protocol + 'static, R, T: Send + 'static>(
+        prepare: impl FnOnce(&mut Reactor<P>) -> (R, T) + Send + 'static,
+        run: impl FnOnce(Reactor<P>, R) + Send + 'static,
+    ) -> (Running, T) {
+        let (tell, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut reactor = Reactor::new().unwrap();
+            let (prepared, what) = prepare(&mut reactor);
+            tell.send((reactor.handle(), what)).unwrap();
+            run(reactor, prepared);
+        });
+        let (handle, what) = told.recv().unwrap();
+        (Running { handle, thread: Some(thread) }, what)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.stop();
+        let Some(thread) = self.thread.take() else { return };
+        if !thread::panicking() {
+            await_that("the loop ends", || thread.is_finished());
+            thread.join().expect("the loop ends well");
+        }
+    }
+}
+
+/// A loop that listens.
+pub struct Server {
+    pub address: SocketAddr,
+    _running: Running,
 }
 
 impl Server {
@@ -29,30 +63,13 @@ impl Server {
 
     /// Listens as `set_up` does, which answers where.
     pub fn with<P: Protocol + 'static>(set_up: impl FnOnce(&mut Reactor<P>) -> SocketAddr + Send + 'static) -> Server {
-        let (tell, told) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            let mut reactor = Reactor::new().unwrap();
-            let address = set_up(&mut reactor);
-            tell.send((address, reactor.handle())).unwrap();
-            reactor.run().unwrap();
-        });
-        let (address, handle) = told.recv().unwrap();
-        Server { address, handle, thread: Some(thread) }
+        let (running, address) =
+            Running::start(|reactor| ((), set_up(reactor)), |mut reactor, ()| reactor.run().unwrap());
+        Server { address, _running: running }
     }
 
     pub fn client(&self) -> TcpStream {
         connect(self.address)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.handle.stop();
-        let Some(thread) = self.thread.take() else { return };
-        if !thread::panicking() {
-            await_that("the loop ends", || thread.is_finished());
-            thread.join().expect("the loop ends well");
-        }
     }
 }
 

@@ -13,8 +13,9 @@ use selkey::socket::{Address, Listener, Options, listen};
 use selkey::{Protocol, Reactor, Waker};
 
 use super::streams::bad;
-use super::support::{Bad, Running, descriptors};
+use super::support::{Bad, descriptors};
 use crate::harness::{PATIENCE, alone, await_that};
+use crate::reactor::support::Running;
 
 /// A server of the crate, until it is dropped.
 struct Served {

@@ -1,51 +1,15 @@
 //! A loop on a thread, and a relay on one.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex};
 
 use selkey::apps::relay::{Control, Network, Relay, Settings, Tally};
 use selkey::socket::{Address, Options, listen};
-use selkey::{Handle, Protocol, Reactor};
+use selkey::{Protocol, Reactor};
 
-use crate::harness::await_that;
+use crate::reactor::support::Running;
 
 pub type Loop = Reactor<Box<dyn Protocol>>;
-
-/// Something that runs until this is dropped.
-pub struct Running {
-    pub handle: Handle,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    /// Runs `run` with what `prepare` makes of a loop on a thread of its own, and answers what that told.
-    pub fn start<R, T: Send + 'static>(
-        prepare: impl FnOnce(&mut Loop) -> (R, T) + Send + 'static,
-        run: impl FnOnce(Loop, R) + Send + 'static,
-    ) -> (Running, T) {
-        let (tell, told) = mpsc::channel();
-        let thread = thread::spawn(move || {
-            let mut reactor = Reactor::new().unwrap();
-            let (prepared, what) = prepare(&mut reactor);
-            tell.send((reactor.handle(), what)).unwrap();
-            run(reactor, prepared);
-        });
-        let (handle, what) = told.recv().unwrap();
-        (Running { handle, thread: Some(thread) }, what)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.handle.stop();
-        let Some(thread) = self.thread.take() else { return };
-        if !thread::panicking() {
-            await_that("the loop ends", || thread.is_finished());
-            thread.join().expect("the loop ends well");
-        }
-    }
-}
 
 /// A bad network.
 pub struct Bad {
@@ -62,7 +26,7 @@ impl Bad {
         let tally = Arc::new(Mutex::new(Tally::default()));
         let told = tally.clone();
         let (running, (address, control)) = Running::start(
-            move |reactor| {
+            move |reactor: &mut Loop| {
                 let listener = listen(&Address::from("127.0.0.1:0"), &Options::default()).unwrap();
                 let address = listener.bound().unwrap();
                 let relay = Relay::start(reactor, listener, settings).unwrap();
