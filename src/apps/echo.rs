@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::transcript::Transcript;
 use crate::buffer::python;
 use crate::error::about;
-use crate::socket::{Address, Options, Role, Socket, Wait};
+use crate::socket::{Address, Options, Socket, Wait};
 use crate::socket::{accept_next, connect_with, receive_exact, receive_some, send_all};
 use crate::sys::AsSource;
 
@@ -84,10 +84,7 @@ impl Server {
             let socket = accept_next(listener, Wait::from(None).or_until(stop))?;
             let peer = self.transcript.peer(&socket);
             self.transcript.say(format_args!("Connected by {peer}"));
-            // The connection is good without them.
-            if let Err(error) = self.options.apply(&socket, Role::Accepted) {
-                self.transcript.say(format_args!("{error}"));
-            }
+            self.transcript.apply(&self.options, &socket);
             match self.echo(&socket, stop) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
                 Err(error) => self.transcript.say(format_args!("Connection to {peer} failed: {error}")),

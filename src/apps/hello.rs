@@ -33,7 +33,7 @@ use std::{fmt, io, str};
 use super::transcript::Transcript;
 use crate::buffer::python;
 use crate::error::about;
-use crate::socket::{Address, Options, Role, Socket, Wait};
+use crate::socket::{Address, Options, Socket, Wait};
 use crate::socket::{accept_next, close, connect_with, pause, receive_exact, receive_some, send, send_all};
 use crate::sys::AsSource;
 
@@ -140,10 +140,7 @@ impl Server {
 
     /// One client, from the welcome to the end.
     fn attend(&self, socket: Socket, peer: &str, stop: &impl AsSource, seat: Place<'_>, closing: &Places) {
-        // The connection is good without them.
-        if let Err(error) = self.options.apply(&socket, Role::Accepted) {
-            self.transcript.say(format_args!("{error}"));
-        }
+        self.transcript.apply(&self.options, &socket);
         let outcome = self.converse(&socket, stop);
         // Whoever sees the end and comes again finds the seat free.
         drop(seat);

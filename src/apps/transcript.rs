@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::socket::{Socket, peer_name};
+use crate::socket::{Options, Role, Socket, peer_name};
 
 /// Takes the lines that a program tells, one call for each; a silent one costs nothing.
 ///
@@ -41,6 +41,13 @@ impl Transcript {
     pub fn say(&self, line: fmt::Arguments<'_>) {
         if let Some(tell) = &self.tell {
             tell(line);
+        }
+    }
+
+    /// Sets what is asked for of an accepted connection, and tells what is refused: the connection is good without it.
+    pub fn apply(&self, options: &Options, accepted: &Socket) {
+        if let Err(error) = options.apply(accepted, Role::Accepted) {
+            self.say(format_args!("{error}"));
         }
     }
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use selkey::backend::Backend;
+use selkey::{Protocol, Reactor};
+
+use super::output::complain;
 use super::usage::{bytes, seconds, within};
 
 #[derive(clap::Args)]
@@ -37,8 +41,16 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Puts them on one of so many loops, which then also complains while it runs out of descriptors.
+    pub fn put_on<P: Protocol, B: Backend>(&self, reactor: &mut Reactor<P, B>, loops: usize, max_input: Option<usize>) {
+        reactor.set_limits(self.of_each(loops, max_input));
+        reactor.on_starved(|error| {
+            complain(format_args!("cannot accept for now: {error}; accepting again once some are closed"));
+        });
+    }
+
     /// What was asked for, and the defaults where nothing was, for each of so many loops that share what they are together.
-    pub fn of_each(&self, loops: usize, max_input: Option<usize>) -> selkey::Limits {
+    fn of_each(&self, loops: usize, max_input: Option<usize>) -> selkey::Limits {
         let mut limits = selkey::Limits::default();
         set(&mut limits.max_input, max_input);
         let Limits {

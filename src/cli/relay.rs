@@ -11,7 +11,7 @@ use selkey::socket::{Address, Listener, bind_datagram, listen, local_name, raise
 use selkey::{Handle, Protocol, Reactor, Waker};
 
 use super::backend::{BackendName, OnBackend};
-use super::output::{complain, say, transcript};
+use super::output::{say, transcript};
 use super::usage::{bytes, milliseconds, seconds, within};
 use super::{address, limits, signals, socket_options};
 
@@ -131,10 +131,7 @@ impl OnBackend for Stream {
     fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<()> {
         let Stream { relay, listener, target, started } = self;
         let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
-        reactor.set_limits(relay.limits.of_each(1, None));
-        reactor.on_starved(|error| {
-            complain(format_args!("cannot accept for now: {error}; accepting again once some are closed"));
-        });
+        relay.limits.put_on(&mut reactor, 1, None);
         let mut relaying = relay::Relay::start(&mut reactor, listener, relay.settings(target))?;
         // Whoever started this waits for the end of it.
         let _ = started.send(reactor.handle());

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use selkey::apps::Transcript;
 use selkey::backend::Backend;
-use selkey::socket::{Listener, Options, Role, Socket, descriptor_limit, listen, local_name, raise_descriptor_limit};
+use selkey::socket::{Listener, Options, Socket, descriptor_limit, listen, local_name, raise_descriptor_limit};
 use selkey::{Deadline, Flow, Handle, Out, Protocol, Reactor, Stats, Waker, pin_thread};
 
 use super::backend::{BackendName, OnBackend};
-use super::output::{complain, say, transcript};
+use super::output::{say, transcript};
 use super::status::{self, Board, Totals};
 use super::usage::{refuse, seconds, within};
 use super::{address, limits, signals, socket_options};
@@ -78,8 +78,7 @@ impl Serving {
         let (running, ended) = (AtomicUsize::new(self.threads), Waker::new()?);
         let shares = thread::scope(|scope| {
             let start = |(thread, listener)| {
-                let limits = serving.limits.of_each(serving.threads, max_input);
-                let worker = Worker { thread, listener, limits, serving, crew: crew.clone(), maker };
+                let worker = Worker { thread, listener, max_input, serving, crew: crew.clone(), maker };
                 let (crew, ended, running) = (&crew, &ended, &running);
                 scope.spawn(move || {
                     // One that cannot go on ends the others too.
@@ -164,7 +163,7 @@ impl Crew {
 struct Worker<'s, F> {
     thread: usize,
     listener: Listener,
-    limits: selkey::Limits,
+    max_input: Option<usize>,
     serving: &'s Serving,
     crew: Arc<Crew>,
     maker: &'s F,
@@ -179,17 +178,14 @@ where
     type Outcome = Stats;
 
     fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<Stats> {
-        let Worker { thread, listener, limits, serving, crew, maker } = self;
+        let Worker { thread, listener, max_input, serving, crew, maker } = self;
         if let Some(&processor) = serving.cpus.get(thread % serving.cpus.len().max(1)) {
             let refused = |error| io::Error::other(format!("cannot keep a thread on processor {processor}: {error}"));
             pin_thread(processor).map_err(refused)?;
         }
         let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
-        reactor.set_limits(limits);
+        serving.limits.put_on(&mut reactor, serving.threads, max_input);
         reactor.set_busy_poll(Duration::from_micros(serving.busy_poll));
-        reactor.on_starved(|error| {
-            complain(format_args!("cannot accept for now: {error}; accepting again once some are closed"));
-        });
         if let Some(board) = &crew.board {
             status::keep(&mut reactor, board.clone(), thread);
         }
@@ -209,10 +205,7 @@ fn make<P: Protocol + 'static>(
 ) -> impl FnMut(&Socket) -> Box<dyn Protocol> + 'static {
     let counted = crew.left.is_some().then(|| crew.clone());
     move |socket| {
-        // The connection is good without them.
-        if let Err(error) = options.apply(socket, Role::Accepted) {
-            told.say(format_args!("{error}"));
-        }
+        told.apply(&options, socket);
         let protocol = make(socket);
         match &counted {
             None => Box::new(protocol),

@@ -25,6 +25,7 @@ mod waiting;
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::error::about;
@@ -103,8 +104,6 @@ pub struct Reactor<P, B = DefaultBackend> {
     /// Why a listener was given up; the next turn says so.
     broken: Option<io::Error>,
     busy_poll: Option<Duration>,
-    /// Something was done in this turn before the wait.
-    busy: bool,
 }
 
 enum Entry<P> {
@@ -149,7 +148,6 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
             look_up: true,
             broken: None,
             busy_poll: None,
-            busy: false,
         })
     }
 
@@ -308,11 +306,10 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         let count = if !self.look_up {
             self.wait(None)?
         } else {
-            if !self.look_up()? {
-                return Ok(false);
+            match self.look_up()? {
+                ControlFlow::Continue(timeout) => self.wait(timeout)?,
+                ControlFlow::Break(()) => return Ok(false),
             }
-            let timeout = if self.busy { Some(Duration::ZERO) } else { self.timeout() };
-            self.wait(timeout)?
         };
         let start = self.on_turn.is_some().then(Instant::now);
         if count == 0 {

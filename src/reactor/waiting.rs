@@ -1,5 +1,7 @@
 //! Before a wait: how long it may be, and what no event tells.
 
+use std::ops::ControlFlow;
+
 use super::*;
 
 impl<P: Protocol, B: Backend> Reactor<P, B> {
@@ -26,15 +28,15 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
     }
 
-    /// What is looked after between messages only: what was asked through a handle, listeners that rest, whether anything is left. Answers
-    /// whether to go on.
+    /// What is looked after between messages only: what was asked through a handle, listeners that rest, whether anything is left. Answers how
+    /// long to wait then, or that the loop ends.
     #[inline(never)]
-    pub(super) fn look_up(&mut self) -> io::Result<bool> {
+    pub(super) fn look_up(&mut self) -> io::Result<ControlFlow<(), Option<Duration>>> {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
         match self.handle.asked() {
-            Asked::Stop => return Ok(false),
+            Asked::Stop => return Ok(ControlFlow::Break(())),
             Asked::Drain => {
                 let now = self.desk.shared.now;
                 if self.desk.shared.draining.is_none() {
@@ -46,7 +48,7 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         }
         self.feed_starved();
         // Whoever turns the loop sees what came of them before the next wait.
-        self.busy = self.run_due() | self.redial_rested();
+        let busy = self.run_due() | self.redial_rested();
         let empty = if self.desk.shared.draining.is_some() {
             self.desk.shared.stats.connections == 0 && self.listeners.is_empty()
         } else {
@@ -55,12 +57,17 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
                 && self.selector.get_map().len() == self.clock.entries()
         };
         // An empty loop stays at its end until something is put in.
-        self.look_up = empty || self.timeout().is_some();
-        Ok(!empty)
+        let timeout = self.timeout();
+        self.look_up = empty || timeout.is_some();
+        Ok(match timeout {
+            _ if empty => ControlFlow::Break(()),
+            _ if busy => ControlFlow::Continue(Some(Duration::ZERO)),
+            timeout => ControlFlow::Continue(timeout),
+        })
     }
 
     /// How long to wait for what no event tells.
-    pub(super) fn timeout(&self) -> Option<Duration> {
+    fn timeout(&self) -> Option<Duration> {
         let redial = self.redials.iter().map(|(at, ..)| at.saturating_duration_since(Instant::now())).min();
         [self.starved.timeout(), self.clock.timeout(), self.timers.timeout(), redial].into_iter().flatten().min()
     }

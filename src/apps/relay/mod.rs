@@ -59,7 +59,7 @@ use std::time::Instant;
 use super::transcript::Transcript;
 use crate::reactor::{Protocol, Reactor, TimerKey};
 use crate::selector::{Backend, Key};
-use crate::socket::{Address, Listener, Options, Role};
+use crate::socket::{Address, Listener, Options};
 
 pub use datagrams::{Datagrams, Passed};
 use pair::{Half, Pair, World};
@@ -153,10 +153,7 @@ impl Relay {
         });
         let relay = Relay { target: target.resolved()?, options: dialled, world: world.clone(), control, timer: None };
         reactor.serve(listener, move |socket| {
-            // The connection is good without them.
-            if let Err(error) = accepted.apply(socket, Role::Accepted) {
-                world.transcript.say(format_args!("{error}"));
-            }
+            world.transcript.apply(&accepted, socket);
             Box::new(Half { pair: Pair::new(world.transcript.peer(socket), &world), end: End::Client })
         })?;
         Ok(relay)
