@@ -25,3 +25,29 @@ impl Error for About {
         Some(&self.error)
     }
 }
+
+/// What to say of a name that is not known: those that are near it, or else all. Each name comes with the form in which it is compared.
+pub(crate) fn nearest<'a>(names: impl Iterator<Item = (&'a str, String)>, wanted: &str) -> String {
+    let is_near = |candidate: &str| {
+        distance(candidate, wanted) <= 2
+            || wanted.len() > 2 && (candidate.contains(wanted) || wanted.contains(candidate))
+    };
+    let (near, all): (Vec<_>, Vec<_>) =
+        names.map(|(name, compared)| (is_near(&compared).then_some(name), name)).unzip();
+    let near: Vec<_> = near.into_iter().flatten().collect();
+    if near.is_empty() { format!("known are {}", all.join(", ")) } else { format!("near it: {}", near.join(", ")) }
+}
+
+/// How many letters must be put in, taken out or replaced to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

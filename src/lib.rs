@@ -6,6 +6,8 @@ pub mod apps;
 mod buffer;
 mod error;
 mod events;
+#[cfg(feature = "cli")]
+pub mod lab;
 pub mod message;
 mod reactor;
 mod select;

@@ -26,7 +26,7 @@ use std::{fmt, io};
 
 use socket2::Socket;
 
-use crate::error::about;
+use crate::error::{about, nearest};
 pub use declared::Options;
 pub use option::{Kind, Level, Platform, Role, Scope, SocketOption, Unit, When, size};
 pub use value::Value;
@@ -70,17 +70,7 @@ pub fn find(name: &str) -> io::Result<&'static SocketOption> {
     if let Some(option) = all().iter().find(|option| plain(option.name) == wanted || plain(option.flag) == wanted) {
         return Ok(option);
     }
-    let names = |near: &dyn Fn(&str) -> bool| {
-        all().iter().filter(|option| near(&plain(option.name))).map(|option| option.name).collect::<Vec<_>>().join(", ")
-    };
-    let near = names(&|candidate| {
-        distance(candidate, &wanted) <= 2
-            || wanted.len() > 2 && (candidate.contains(&wanted) || wanted.contains(candidate))
-    });
-    let known = match near.as_str() {
-        "" => format!("known are {}", names(&|_| true)),
-        near => format!("near it: {near}"),
-    };
+    let known = nearest(all().iter().map(|option| (option.name, plain(option.name))), &wanted);
     Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no socket option is called {name:?}; {known}")))
 }
 
@@ -90,20 +80,6 @@ fn plain(name: &str) -> String {
     let bare =
         ["so_", "so-", "tcp_", "ip_", "ipv6_"].iter().find_map(|level| name.strip_prefix(level)).unwrap_or(&name);
     bare.replace(['_', '-'], "")
-}
-
-/// How many letters must be put in, taken out or replaced to make one of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// What the option is now. Sizes are in bytes, and what Linux counts: twice what was asked for buffers.

@@ -1,0 +1,8 @@
+//! The experiments, one file each.
+
+mod connect_twice;
+
+use super::Experiment;
+
+/// In the order of the list: from addresses over connections to their ends.
+pub(super) const ALL: &[&Experiment] = &[&connect_twice::EXPERIMENT];

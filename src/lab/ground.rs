@@ -1,0 +1,58 @@
+//! What experiments stand on: listeners and connections on loopback, with a limit on every wait.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A blocking TCP socket on IPv4 that is not bound or connected yet.
+pub(super) fn tcp() -> io::Result<Socket> {
+    patient(Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?)
+}
+
+/// A blocking UDP socket on IPv4 that is not bound yet.
+pub(super) fn udp() -> io::Result<Socket> {
+    patient(Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?)
+}
+
+/// Any port of 127.0.0.1.
+pub(super) fn any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// Where a socket is bound.
+pub(super) fn bound(socket: &Socket) -> io::Result<SocketAddr> {
+    socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// A blocking listener on a free port of 127.0.0.1, and where it is.
+pub(super) fn listener(backlog: i32) -> io::Result<(Socket, SocketAddr)> {
+    let socket = tcp()?;
+    socket.bind(&any_port().into())?;
+    socket.listen(backlog)?;
+    let address = bound(&socket)?;
+    Ok((socket, address))
+}
+
+/// Two blocking ends of a connection, the dialled one first. `prepare` sees both sockets while options still shape the connection: the
+/// client's before its connect, the listener before it listens.
+pub(super) fn pair(prepare: impl FnOnce(&Socket, &Socket) -> io::Result<()>) -> io::Result<(Socket, Socket)> {
+    let (client, listener) = (tcp()?, tcp()?);
+    prepare(&client, &listener)?;
+    listener.bind(&any_port().into())?;
+    listener.listen(1)?;
+    client.connect(&bound(&listener)?.into())?;
+    let (server, _) = listener.accept()?;
+    Ok((client, patient(server)?))
+}
+
+/// Gives up after [`PATIENCE`].
+pub(super) fn patient(socket: Socket) -> io::Result<Socket> {
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}

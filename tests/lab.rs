@@ -1,0 +1,43 @@
+//! The lab's verdicts. A binary of its own, so that nothing else runs meanwhile: some experiments take times, and some need the machine's ports.
+
+#![cfg(feature = "cli")]
+
+use selkey::lab::{self, ClaimReport, Runs, Verdict, Way};
+
+/// Tries an experiment as claimed, where each claim must pass or be skipped for a reason, and the other way, where none may pass.
+fn tried(name: &str) {
+    let experiment = lab::find(name).unwrap();
+    let claimed = experiment.run(&Runs::default(), |_| ());
+    let control = experiment.run(&Runs { way: Way::Control, ..Runs::default() }, |_| ());
+    for (claimed, control) in claimed.claims.iter().zip(&control.claims) {
+        let found = |report: &ClaimReport| format!("{}: {}", report.verdict(), report.findings[0].found);
+        let told = format!("{}\n  claimed: {}\n  control: {}", claimed.claim.says, found(claimed), found(control));
+        match claimed.verdict() {
+            Verdict::Pass => assert_eq!(control.verdict(), Verdict::Differs, "{told}"),
+            Verdict::Skipped => println!("skipped: {told}"),
+            verdict => panic!("{verdict}: {told}"),
+        }
+    }
+}
+
+macro_rules! experiments {
+    ($($name:ident $text:literal)*) => {
+        $(
+            #[test]
+            fn $name() {
+                tried($text);
+            }
+        )*
+
+        #[test]
+        fn each_experiment_is_tried() {
+            let tried = [$($text),*];
+            let known: Vec<&str> = lab::all().iter().map(|experiment| experiment.name).collect();
+            assert_eq!(known, tried);
+        }
+    };
+}
+
+experiments! {
+    connect_twice "connect-twice"
+}
