@@ -7,6 +7,7 @@ mod demo;
 mod echo;
 mod hello;
 mod http_get;
+mod lab;
 mod limits;
 mod multiconn;
 mod output;
@@ -66,6 +67,8 @@ enum Command {
     Relay(relay::Relay),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
+    /// Experiments with sockets: what the texts claim, tried on this machine
+    Lab(lab::Lab),
 }
 
 /// Exit status 0 done, 1 failed, 2 usage.
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::HelloClient(client) => client.run(),
         Command::Relay(relay) => relay.run(),
         Command::Sockets(sockets) => sockets.run(),
+        Command::Lab(lab) => lab.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

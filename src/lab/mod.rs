@@ -13,6 +13,8 @@
 //! # }
 //! ```
 
+mod doctor;
+mod environment;
 mod experiments;
 mod figure;
 mod ground;
@@ -22,6 +24,8 @@ mod trial;
 use std::io;
 
 use crate::error::nearest;
+pub use doctor::{Checkup, Health, doctor};
+pub use environment::environment;
 pub use figure::{Axis, Figure, Series, Shape};
 pub use report::{ClaimReport, ExperimentReport, Findings, Measure, Verdict};
 pub use trial::{Finding, Obstacle, Runs, Seen, Trial, Unit, Way};
