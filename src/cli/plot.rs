@@ -57,7 +57,10 @@ fn draw<'a>(figure: &Figure, area: &Area<'a>) -> Drawn<'a> {
         .y_label_area_size(72)
         .build_cartesian_2d(
             range(&figure.x, figure.series.iter().flat_map(|s| s.points.iter().map(|p| p.0)), false),
-            range(&figure.y, figure.series.iter().flat_map(|s| s.points.iter().map(|p| p.1)), bars),
+            below_legend(
+                figure,
+                range(&figure.y, figure.series.iter().flat_map(|s| s.points.iter().map(|p| p.1)), bars),
+            ),
         )?;
     let mut mesh = chart.configure_mesh();
     mesh.x_desc(&figure.x.label).y_desc(&figure.y.label).light_line_style(TRANSPARENT);
@@ -138,6 +141,13 @@ fn range(axis: &Axis, values: impl Iterator<Item = f64>, from_zero: bool) -> Ran
     let low = if from_zero || low > 0.0 && low < high / 2.0 { low.min(0.0) } else { low };
     let room = (high - low) * 0.05;
     low..if room > 0.0 { high + room } else { low + 1.0 }
+}
+
+/// Room above the values for the legend, where there is one.
+fn below_legend(figure: &Figure, values: Range<f64>) -> Range<f64> {
+    let lines = figure.series.len();
+    let share = if lines > 1 { (0.05 * (lines + 1) as f64).min(0.4) } else { 0.0 };
+    values.start..values.end + (values.end - values.start) * share
 }
 
 fn ticks(axis: &Axis) -> usize {
