@@ -11,6 +11,8 @@ mod lab;
 mod limits;
 mod multiconn;
 mod output;
+#[allow(dead_code)]
+mod plot;
 mod relay;
 mod serving;
 mod signals;
