@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use selkey::lab::{self, Experiment, ExperimentReport, Runs, Verdict};
+use selkey::lab::{self, Experiment, ExperimentReport, Figure, Runs, Verdict};
 use textwrap::fill;
 
 use super::explain::find;
-use super::words::Summary;
+use super::words::{self, Summary};
 use super::{data, html, text, width};
 use crate::cli::output::say;
+use crate::cli::plot::svg;
 use crate::cli::usage::within;
 
 const AFTER_HELP: &str = "\
@@ -121,6 +122,14 @@ impl Run {
     }
 
     fn store(&self, runs: &Runs, reports: &[ExperimentReport]) -> io::Result<()> {
+        for report in reports {
+            let figures = report.claims.iter().flat_map(|claim| words::telling(claim).figures.iter().cloned());
+            let figures: Vec<Figure> = figures.collect();
+            if let (Some(directory), false) = (&self.plot, figures.is_empty()) {
+                let file = directory.join(report.experiment.name).with_extension("svg");
+                fs::write(&file, svg(&figures)?).map_err(|error| about(&file, error))?;
+            }
+        }
         if let Some(file) = &self.html {
             fs::write(file, html::page(runs, reports)?).map_err(|error| about(file, error))?;
         }
