@@ -3,7 +3,7 @@
 use std::io;
 
 use selkey::lab::{self, ClaimReport, ExperimentReport, Figure, Findings, Runs};
-use selkey::socket::State;
+use selkey::socket::{Setting, State};
 use serde_json::{Map, Value, json};
 
 use super::words;
@@ -47,14 +47,7 @@ fn claim(report: &ClaimReport) -> Value {
 }
 
 fn findings(findings: &Findings) -> Value {
-    let settings = findings.settings.iter().map(|(whose, setting)| {
-        json!({
-            "socket": whose,
-            "option": setting.option.name,
-            "asked": setting.asked.to_string(),
-            "granted": setting.granted.to_string(),
-        })
-    });
+    let settings = findings.settings.iter().map(|(whose, setting)| self::setting(whose, setting));
     let measures = findings
         .measures
         .iter()
@@ -67,6 +60,15 @@ fn findings(findings: &Findings) -> Value {
         "measures": measures.collect::<Vec<_>>(),
         "states": states.collect::<Vec<_>>(),
         "figures": findings.figures.iter().map(figure).collect::<Vec<_>>(),
+    })
+}
+
+pub fn setting(whose: &str, setting: &Setting) -> Value {
+    json!({
+        "socket": whose,
+        "option": setting.option.name,
+        "asked": setting.asked.to_string(),
+        "granted": setting.granted.to_string(),
     })
 }
 

@@ -114,11 +114,7 @@ impl Run {
         if let Some(directory) = &self.plot {
             fs::create_dir_all(directory).map_err(|error| about(directory, error))?;
         }
-        let file = self.html.iter();
-        file.map(|file| {
-            OpenOptions::new().append(true).create(true).open(file).map(drop).map_err(|error| about(file, error))
-        })
-        .collect()
+        self.html.as_deref().map_or(Ok(()), check_file)
     }
 
     fn store(&self, runs: &Runs, reports: &[ExperimentReport]) -> io::Result<()> {
@@ -149,6 +145,11 @@ fn chosen(names: &[String]) -> Vec<&'static Experiment> {
 /// An error that names the file.
 pub fn about(file: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+}
+
+/// Whether it can be written to. What is in it stays.
+pub fn check_file(file: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(file).map(drop).map_err(|error| about(file, error))
 }
 
 /// On a terminal; nowhere else.
