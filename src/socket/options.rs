@@ -124,6 +124,21 @@ pub fn dump(socket: &Socket) -> Vec<(&'static SocketOption, io::Result<Value>)> 
 ///
 /// # Errors
 /// `Unsupported` where the system has no such option; `EINVAL` for a range that is empty.
+///
+/// ```
+/// use selkey::socket::{Socket, options};
+/// use socket2::{Domain, Type};
+/// use std::io::ErrorKind;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+/// match options::local_ports(&socket, 40_000..=40_999) {
+///     Err(error) if error.kind() == ErrorKind::Unsupported => println!("{error}"),
+///     outcome => outcome?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn local_ports(socket: &Socket, ports: RangeInclusive<u16>) -> io::Result<()> {
     let lacking =
         || io::Error::new(io::ErrorKind::Unsupported, "IP_LOCAL_PORT_RANGE: this system lacks it (Linux 6.3)");

@@ -66,11 +66,11 @@ fn comes_in_late(trial: &mut Trial) -> Finding {
     comes_true(|| Ok(is_connected()? || accepted.is_none() && sent_again()? > 0))?;
     let seconds = start.elapsed().as_secs_f64();
     trial.state("the client that was left out", &left_out);
-    trial.measure("time since the accept", seconds, Unit::Seconds);
+    trial.measure("waited", seconds, Unit::Seconds);
     trial.measure("SYNs sent again", sent_again()?.into(), Unit::Count);
     let holds = is_connected()?;
     let state = if holds { "connected" } else { "still pending" };
-    Ok(Seen { found: format!("{state} after {seconds:.2} s, the SYN sent again {} times", sent_again()?), holds })
+    Ok(Seen { found: format!("{state} after {seconds:.2} s, SYNs sent again: {}", sent_again()?), holds })
 }
 
 /// Dials, each when the one before has reached the queue, until one is left out: those that are in, and that one.

@@ -10,7 +10,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "privileged-port",
     question: "Who may bind a port below 1024?",
     claims: &[Claim {
-        says: "The last port below the border (1024 unless the system was told otherwise) is refused to a thread without the privilege.",
+        says: "A thread without the privilege is refused the last port below the border: 1024, unless the system was told otherwise.",
         expected: "EACCES",
         control: "the port is the first one from the border on",
         check: is_refused,
@@ -41,7 +41,9 @@ fn is_refused(trial: &mut Trial) -> Finding {
     };
     let port = trial.turn(last, border);
     let socket = tcp()?;
-    let bound = without_port_privilege(|| socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()))?;
+    let work = || socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into());
+    let bound = without_port_privilege(work)
+        .map_err(|error| Obstacle::Lacking(format!("no thread can give up the privilege: {error}")))?;
     if bound.is_ok() && port == last {
         return Err(Obstacle::Lacking(format!("this process may bind port {port}, and cannot give that up")));
     }

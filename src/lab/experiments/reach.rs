@@ -1,12 +1,12 @@
 //! reach: the address that a server is bound to decides who can reach it.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Protocol, Type};
 
 use crate::lab::ground::{PATIENCE, bound, udp};
 use crate::lab::{Claim, Experiment, Finding, Obstacle, Seen, Trial, Unit};
 use crate::socket::{Address, Socket, accept_next, connect};
-use socket2::{Protocol, Type};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "reach",
@@ -76,20 +76,18 @@ fn on_one_ipv6_address(trial: &mut Trial) -> Finding {
 
 /// A listener on a free port of this host.
 fn server(trial: &mut Trial, host: &str, only_v6: bool) -> Result<Socket, Obstacle> {
-    for address in Address::from((host, 0)).resolve()? {
-        if address.is_ipv6() && !is_own(Ipv6Addr::LOCALHOST.into()) {
-            return Err(Obstacle::Lacking("this machine has no IPv6".into()));
-        }
-        let socket = Socket::new(address.domain(), Type::STREAM, Some(Protocol::TCP))?;
-        if address.is_ipv6() {
-            trial.set("server", &socket, "IPV6_V6ONLY", only_v6)?;
-        }
-        socket.set_nonblocking(true)?;
-        socket.bind(&address)?;
-        socket.listen(8)?;
-        return Ok(socket);
+    let address = Address::from((host, 0)).resolve()?.swap_remove(0);
+    if address.is_ipv6() && !is_own(&Ipv6Addr::LOCALHOST.into()) {
+        return Err(Obstacle::Lacking("this machine has no IPv6".into()));
     }
-    Err(io::Error::from(io::ErrorKind::AddrNotAvailable).into())
+    let socket = Socket::new(address.domain(), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        trial.set("server", &socket, "IPV6_V6ONLY", only_v6)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address)?;
+    socket.listen(8)?;
+    Ok(socket)
 }
 
 /// Where the server is reached, of the addresses that are this machine's own, and whether it is just there.
@@ -104,8 +102,9 @@ fn is_reached(trial: &mut Trial, server: &Socket, expected: impl Fn(IpAddr) -> b
         if is_reached { &mut reached } else { &mut not_reached }.push(ip.to_string());
         holds &= is_reached == expected(ip);
     }
-    let list = |ips: Vec<String>| if ips.is_empty() { "none".to_owned() } else { ips.join(", ") };
-    Ok(Seen { found: format!("reached at {}; not at {}", list(reached), list(not_reached)), holds })
+    let reached = if reached.is_empty() { "nowhere".into() } else { format!("at {}", reached.join(", ")) };
+    let not = if not_reached.is_empty() { String::new() } else { format!("; not at {}", not_reached.join(", ")) };
+    Ok(Seen { found: format!("reached {reached}{not}"), holds })
 }
 
 /// Two of the loopback, ::1, and that by which this machine speaks to others; as far as it has them.
@@ -115,16 +114,13 @@ fn own_addresses() -> Result<Vec<IpAddr>, Obstacle> {
     let to_others = socket.connect(&SocketAddr::from(([192, 0, 2, 1], 9)).into()).and_then(|()| bound(&socket));
     let mut all = vec![Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 2).into(), Ipv6Addr::LOCALHOST.into()];
     all.extend(to_others.map(|address| address.ip()).ok().filter(|ip| !ip.is_loopback()));
-    all.retain(|ip| is_own(*ip));
+    all.retain(is_own);
     if all.iter().filter(|ip| ip.is_ipv4()).count() < 2 {
         return Err(Obstacle::Lacking("this machine has one IPv4 address alone".into()));
     }
     Ok(all)
 }
 
-fn is_own(ip: IpAddr) -> bool {
-    let address = SocketAddr::new(ip, 0).into();
-    Socket::new(socket2::Domain::for_address(SocketAddr::new(ip, 0)), Type::STREAM, None)
-        .and_then(|socket| socket.bind(&address))
-        .is_ok()
+fn is_own(ip: &IpAddr) -> bool {
+    TcpListener::bind((*ip, 0)).is_ok()
 }

@@ -42,7 +42,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         SO_REUSEADDR, set before bind, says that connections which are left over do not matter. On Linux both sockets must have it, the earlier \
         listener (whose connections inherited it) and the new one. So a server sets it always. It does not let two servers share a \
         port: while a listener is there, a second one is refused, which is SO_REUSEPORT's matter. On Windows the option of the same name means something else.",
-    sources: &["socket(7), SO_REUSEADDR", "bind(2), EADDRINUSE", "RFC 9293, 3.6 and 3.6.1", "RFC 6191"],
+    sources: &["socket(7), SO_REUSEADDR", "bind(2), EADDRINUSE", "RFC 9293, 3.6.1"],
 };
 
 fn is_taken(trial: &mut Trial) -> Finding {

@@ -28,7 +28,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         What must be unique is the pair. A second connect between the same two addresses is refused; Linux answers EADDRNOTAVAIL. In a program leave \
         the local port to the system where you can: connect without bind picks one, and on Linux may pick the same for different servers. The \
         deliberate use of one port for several peers is hole punching through address translators.",
-    sources: &["socket(7), SO_REUSEPORT", "connect(2), EADDRNOTAVAIL", "RFC 9293, 3.3.1", "RFC 5128, 3.4"],
+    sources: &["socket(7), SO_REUSEPORT", "connect(2), EADDRNOTAVAIL", "RFC 9293, 3.4.1", "RFC 5128, 3.4"],
 };
 
 fn connects_to_two(trial: &mut Trial) -> Finding {

@@ -33,7 +33,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         A connection that was completed by the kernel and not yet accepted belongs to its listener and dies with it: the client has connected, perhaps \
         sent, and gets a reset. So a server that gives up one of several listeners first accepts until the queue is empty, or keeps new \
         connections away from it before, or has net.ipv4.tcp_migrate_req on, with which Linux (5.14) hands them to another listener.",
-    sources: &["socket(7), SO_REUSEPORT", "ip-sysctl.rst, tcp_migrate_req", "close(2)", "RFC 9293, 3.10.4"],
+    sources: &["socket(7), SO_REUSEPORT", "ip-sysctl.rst, tcp_migrate_req", "listen(2)"],
 };
 
 const LISTENERS: usize = 4;
