@@ -40,4 +40,6 @@ macro_rules! experiments {
 
 experiments! {
     connect_twice "connect-twice"
+    buffers "buffers"
+    autotuning "autotuning"
 }

@@ -1,10 +1,16 @@
 //! What experiments stand on: listeners and connections on loopback, with a limit on every wait.
 
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Obstacle, Trial};
+use crate::events::EVENT_WRITE;
+use crate::selector::PollSelector;
+use crate::socket::{Flags, Transfer, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,4 +61,54 @@ pub(super) fn patient(socket: Socket) -> io::Result<Socket> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
+}
+
+/// The numbers of a kernel parameter, like `net.core.rmem_max`; lacking where there is none of this name.
+pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
+    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+    let text =
+        fs::read_to_string(path).map_err(|_| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
+    Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+}
+
+/// Longer than a connection on loopback takes to move what it can move.
+pub(super) const SETTLED: Duration = Duration::from_millis(20);
+
+/// Whether a socket is writable, or becomes so within this time.
+pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
+    let mut selector = PollSelector::new()?;
+    selector.register(socket, EVENT_WRITE, ())?;
+    Ok(!selector.select(within)?.is_empty())
+}
+
+/// Sends until the kernel takes no more, or `most` bytes were taken. Answers how many.
+pub(super) fn fill(socket: &Socket, most: usize) -> io::Result<usize> {
+    let (start, mut taken) = (Instant::now(), 0);
+    while taken < most && start.elapsed() < PATIENCE {
+        match send_with(socket, &[0; 4096], Flags::DONTWAIT)? {
+            Transfer::Moved(n) => taken += n,
+            _ if is_writable(socket, SETTLED)? => {}
+            _ => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// Two blocking ends of a connection, the dialled one first, of which the client's SO_SNDBUF and the server's SO_RCVBUF were set to this.
+pub(super) fn sized_pair(trial: &mut Trial, bytes: usize) -> Result<(Socket, Socket), Obstacle> {
+    let ((listener, address), client) = (listener(1)?, tcp()?);
+    trial.set("client", &client, "SO_SNDBUF", bytes)?;
+    trial.set("listener", &listener, "SO_RCVBUF", bytes)?;
+    client.connect(&address.into())?;
+    let (server, _) = listener.accept()?;
+    Ok((client, patient(server)?))
+}
+
+/// Receives what is there, and answers how many bytes that were.
+pub(super) fn drain(socket: &Socket) -> io::Result<usize> {
+    let (mut received, mut bytes) = (0, [0; 65_536]);
+    while let Transfer::Moved(n) = receive_with(socket, &mut bytes, Flags::DONTWAIT)? {
+        received += n;
+    }
+    Ok(received)
 }
