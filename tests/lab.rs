@@ -42,4 +42,8 @@ experiments! {
     connect_twice "connect-twice"
     buffers "buffers"
     autotuning "autotuning"
+    nagle "nagle"
+    coalescing "coalescing"
+    partial_send "partial-send"
+    notsent_lowat "notsent-lowat"
 }

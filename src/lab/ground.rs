@@ -71,8 +71,8 @@ pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
     Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
 }
 
-/// Longer than a connection on loopback takes to move what it can move.
-pub(super) const SETTLED: Duration = Duration::from_millis(20);
+/// Longer than a delayed acknowledgement, for which the sender on loopback may have to wait before its buffer has room again.
+pub(super) const SETTLED: Duration = Duration::from_millis(60);
 
 /// Whether a socket is writable, or becomes so within this time.
 pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
@@ -81,13 +81,13 @@ pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool>
     Ok(!selector.select(within)?.is_empty())
 }
 
-/// Sends until the kernel takes no more, or `most` bytes were taken. Answers how many.
-pub(super) fn fill(socket: &Socket, most: usize) -> io::Result<usize> {
+/// Sends until the kernel has taken no more for this long, or `most` bytes were taken. Answers how many.
+pub(super) fn fill(socket: &Socket, most: usize, quiet: Duration) -> io::Result<usize> {
     let (start, mut taken) = (Instant::now(), 0);
     while taken < most && start.elapsed() < PATIENCE {
         match send_with(socket, &[0; 4096], Flags::DONTWAIT)? {
             Transfer::Moved(n) => taken += n,
-            _ if is_writable(socket, SETTLED)? => {}
+            _ if is_writable(socket, quiet)? => {}
             _ => break,
         }
     }

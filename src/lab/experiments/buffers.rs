@@ -1,8 +1,8 @@
 //! buffers: what SO_SNDBUF and SO_RCVBUF are granted, and what they hold.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::lab::ground::{PATIENCE, drain, fill, listener, pair, sized_pair, sysctl, tcp};
+use crate::lab::ground::{PATIENCE, SETTLED, drain, fill, listener, pair, sized_pair, sysctl, tcp};
 use crate::lab::{Axis, Claim, Experiment, Figure, Finding, Obstacle, Seen, Series, Shape, Trial, Unit};
 use crate::socket::options::{self, Value};
 use crate::socket::{Socket, state};
@@ -117,16 +117,16 @@ fn scale(socket: &Socket) -> Result<u8, Obstacle> {
 }
 
 fn bounds_the_sender(trial: &mut Trial) -> Finding {
-    const SIZES: [usize; 5] = [16 << 10, 32 << 10, 64 << 10, 128 << 10, 200 << 10];
+    const SIZES: [usize; 4] = [16 << 10, 32 << 10, 64 << 10, 128 << 10];
     let (mut points, mut holds) = (Vec::new(), true);
     for size in SIZES {
         let asked = 2 * size;
         let (client, server) = sized_pair(trial, size)?;
-        let mut taken = fill(&client, 5 * asked)?;
+        let mut taken = fill(&client, 5 * asked, trial.turn(SETTLED, Duration::ZERO))?;
         let start = Instant::now();
         while trial.turn(false, true) && taken < 5 * asked && start.elapsed() < PATIENCE {
             drain(&server)?;
-            taken += fill(&client, 5 * asked - taken)?;
+            taken += fill(&client, 5 * asked - taken, Duration::ZERO)?;
         }
         trial.measure(format!("taken where {asked} were asked for"), taken as f64, Unit::Bytes);
         trial.state(format!("the sender where {asked} were asked for"), &client);
