@@ -1,5 +1,7 @@
 //! coalescing: how many receives it takes for what several sends put in.
 
+use std::io;
+
 use socket2::Type;
 
 use crate::lab::ground::{PATIENCE, any_port, bound, pair, udp};
@@ -54,7 +56,10 @@ fn takes(trial: &mut Trial, kinds: [Type; 2], expected: usize) -> Finding {
         receives += 1;
     }
     trial.measure("receives", receives as f64, Unit::Count);
-    Ok(Seen { found: format!("{SENDS} sends, {receives} receives"), holds: receives == expected })
+    Ok(Seen {
+        found: format!("{SENDS} sends, {receives} {}", if receives == 1 { "receive" } else { "receives" }),
+        holds: receives == expected,
+    })
 }
 
 fn loses_nothing(trial: &mut Trial) -> Finding {
@@ -84,6 +89,6 @@ fn connected(kind: Type) -> Result<(Socket, Socket), Obstacle> {
 fn some(socket: &Socket, bytes: &mut [u8]) -> Result<usize, Obstacle> {
     match receive(socket, bytes)? {
         Transfer::Moved(n) => Ok(n),
-        other => Err(std::io::Error::other(format!("a receive came to {other:?}")).into()),
+        other => Err(io::Error::other(format!("a receive came to {other:?}")).into()),
     }
 }

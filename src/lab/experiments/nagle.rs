@@ -115,7 +115,10 @@ fn is_prompt(trial: &mut Trial, remedy: Remedy) -> Finding {
 
 fn is_joined(trial: &mut Trial, remedy: Remedy) -> Finding {
     let (latency, segments) = median(trial, trial.turn(remedy, Remedy::Nothing))?;
-    Ok(Seen { found: format!("{segments} segments, {latency:.1?}"), holds: segments == 1 })
+    Ok(Seen {
+        found: format!("{segments} {}, {latency:.1?}", if segments == 1 { "segment" } else { "segments" }),
+        holds: segments == 1,
+    })
 }
 
 /// How long the answer took, and in how many segments the request left: the median of each.

@@ -27,7 +27,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         program but not the machine: it can no longer be taken back, reordered or replaced by something newer, and whatever is written next queues \
         behind it. On a slow path that is seconds.\n\n\
         TCP_NOTSENT_LOWAT leaves the buffer as large as it is, for what is on its way and may have to be sent again, and bounds the bytes that have not \
-        been sent yet: only below the mark the socket is writable. So the program decides late what to send, and holds less kernel memory, at \
+        been sent yet: only below the mark the socket is writable (newer kernels: below half of it, so that it is worth waking). So the program decides late what to send, and holds less kernel memory, at \
         the price of being woken more often. Set it where a program multiplexes (HTTP/2, live video) and writes by readiness. net.ipv4.tcp_notsent_lowat \
         is the default for all sockets.",
     sources: &[
@@ -65,6 +65,7 @@ fn stays_low(trial: &mut Trial) -> Finding {
 /// Writes to a stalled reader as a program with a selector does. After each write: how much was written, and how much of it is unsent.
 fn fill_while_writable(trial: &mut Trial, mark: usize) -> Result<Vec<(f64, f64)>, Obstacle> {
     let (client, _server) = sized_pair(trial, BUFFER)?;
+    client.set_tcp_nodelay(true)?;
     trial.set("client", &client, "TCP_NOTSENT_LOWAT", mark)?;
     let (start, mut written, mut points) = (Instant::now(), 0, Vec::new());
     while is_writable(&client, SETTLED)? && start.elapsed() < PATIENCE {

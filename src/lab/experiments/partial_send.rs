@@ -47,11 +47,10 @@ fn is_partial(trial: &mut Trial) -> Finding {
     let (client, server) = sized_pair(trial, BUFFER)?;
     let (bytes, blocks) = (offered(), trial.turn(false, true));
     let taken = thread::scope(|scope| {
-        let reader = blocks.then(|| scope.spawn(|| read(&server)));
+        // It ends with the stream; what it read is of no interest.
+        let _reader = blocks.then(|| scope.spawn(|| read(&server)));
         let taken = send_with(&client, &bytes, if blocks { Flags::NONE } else { Flags::DONTWAIT });
         client.shutdown(Shutdown::Write)?;
-        // It ends with the stream; what it read is of no interest.
-        drop(reader);
         taken
     })?;
     let Transfer::Moved(taken) = taken else { return Ok(Seen { found: format!("{taken:?}"), holds: false }) };
