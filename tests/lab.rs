@@ -48,4 +48,10 @@ experiments! {
     backlog "backlog"
     defer_accept "defer-accept"
     connect_twice "connect-twice"
+    buffers "buffers"
+    autotuning "autotuning"
+    nagle "nagle"
+    coalescing "coalescing"
+    partial_send "partial-send"
+    notsent_lowat "notsent-lowat"
 }

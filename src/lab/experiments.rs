@@ -1,8 +1,14 @@
 //! The experiments, one file each.
 
+mod autotuning;
 mod backlog;
+mod buffers;
+mod coalescing;
 mod connect_twice;
 mod defer_accept;
+mod nagle;
+mod notsent_lowat;
+mod partial_send;
 mod privileged_port;
 mod reach;
 mod reuseaddr;
@@ -23,4 +29,10 @@ pub(super) const ALL: &[&Experiment] = &[
     &backlog::EXPERIMENT,
     &defer_accept::EXPERIMENT,
     &connect_twice::EXPERIMENT,
+    &buffers::EXPERIMENT,
+    &autotuning::EXPERIMENT,
+    &nagle::EXPERIMENT,
+    &coalescing::EXPERIMENT,
+    &partial_send::EXPERIMENT,
+    &notsent_lowat::EXPERIMENT,
 ];

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Obstacle, Seen};
-use crate::socket::pause;
+use super::{Obstacle, Seen, Trial};
+use crate::events::EVENT_WRITE;
+use crate::selector::PollSelector;
+use crate::socket::{Flags, Transfer, pause, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,4 +103,46 @@ pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Res
         pause(Duration::from_millis(1))?;
     }
     Ok(true)
+}
+
+/// Longer than a delayed acknowledgement, for which the sender on loopback may have to wait before its buffer has room again.
+pub(super) const SETTLED: Duration = Duration::from_millis(60);
+
+/// Whether a socket is writable, or becomes so within this time.
+pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
+    let mut selector = PollSelector::new()?;
+    selector.register(socket, EVENT_WRITE, ())?;
+    Ok(!selector.select(within)?.is_empty())
+}
+
+/// Sends until the kernel has taken no more for this long, or `most` bytes were taken. Answers how many.
+pub(super) fn fill(socket: &Socket, most: usize, quiet: Duration) -> io::Result<usize> {
+    let (start, mut taken) = (Instant::now(), 0);
+    while taken < most && start.elapsed() < PATIENCE {
+        match send_with(socket, &[0; 4096], Flags::DONTWAIT)? {
+            Transfer::Moved(n) => taken += n,
+            _ if is_writable(socket, quiet)? => {}
+            _ => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// Two blocking ends of a connection, the dialled one first, of which the client's SO_SNDBUF and the server's SO_RCVBUF were set to this.
+pub(super) fn sized_pair(trial: &mut Trial, bytes: usize) -> Result<(Socket, Socket), Obstacle> {
+    let ((listener, address), client) = (listener(1)?, tcp()?);
+    trial.set("client", &client, "SO_SNDBUF", bytes)?;
+    trial.set("listener", &listener, "SO_RCVBUF", bytes)?;
+    client.connect(&address.into())?;
+    let (server, _) = listener.accept()?;
+    Ok((client, patient(server)?))
+}
+
+/// Receives what is there, and answers how many bytes that were.
+pub(super) fn drain(socket: &Socket) -> io::Result<usize> {
+    let (mut received, mut bytes) = (0, [0; 65_536]);
+    while let Transfer::Moved(n) = receive_with(socket, &mut bytes, Flags::DONTWAIT)? {
+        received += n;
+    }
+    Ok(received)
 }
