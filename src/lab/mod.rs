@@ -19,6 +19,7 @@ mod experiments;
 mod figure;
 mod ground;
 mod report;
+mod sweep;
 mod trial;
 
 use std::io;
@@ -28,6 +29,7 @@ pub use doctor::{Checkup, Health, doctor};
 pub use environment::environment;
 pub use figure::{Axis, Figure, Series, Shape};
 pub use report::{ClaimReport, ExperimentReport, Findings, Measure, Verdict};
+pub use sweep::{Cell, Combination, Progress, Round, Side, Sweep};
 pub use trial::{Finding, Obstacle, Runs, Seen, Trial, Unit, Way};
 
 /// One phenomenon and what is said of it.

@@ -137,4 +137,9 @@ mod tests {
     fn text_is_nothing_but_itself() {
         assert_eq!(Escaped("<a b='c'> & \"d\"\0é").to_string(), "&lt;a b=&#39;c&#39;&gt; &amp; &quot;d&quot;\u{fffd}é");
     }
+    #[test]
+    fn a_picture_in_the_page_has_no_address() {
+        let picture = inline(&svg(&[]).unwrap());
+        assert!(picture.starts_with("<svg ") && picture.contains(" role=\"img\"") && !picture.contains("http:"));
+    }
 }

@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod html;
 mod run;
+mod sweep;
 mod text;
 mod words;
 
@@ -28,6 +29,8 @@ enum What {
     Run(run::Run),
     /// What an experiment claims, why it is so, and where that is written
     Explain(explain::Explain),
+    /// Measure an echo with every combination of option values and message sizes
+    Sweep(sweep::SweepArgs),
     /// What on this machine is low or missing for experiments, and what to do about it
     Doctor(doctor::Doctor),
 }
@@ -41,6 +44,7 @@ impl Lab {
             }
             What::Run(run) => run.run(),
             What::Explain(explain) => explain.run(),
+            What::Sweep(sweep) => sweep.run(),
             What::Doctor(doctor) => doctor.run(),
         }
     }

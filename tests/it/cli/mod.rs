@@ -8,6 +8,7 @@ mod echo;
 mod hello;
 mod help;
 mod http_get;
+mod lab;
 mod lifetime;
 mod partners;
 mod peers;
