@@ -19,13 +19,15 @@ h2 { border-top: 1px solid var(--line); padding-top: 1rem; margin-top: 2rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
 a { color: var(--link); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; white-space: pre-wrap; }
 th { font-weight: normal; color: var(--dim); width: 35%; }
 .verdicts td:first-child { width: 6rem; }
 b { letter-spacing: .03em; }
 .PASS { color: var(--pass); } .SKIPPED { color: var(--skipped); } .DIFFERS { color: var(--differs); } .FAIL { color: var(--fail); }
 .dim { color: var(--dim); }
-svg { display: block; max-width: 100%; height: auto; margin: 1rem 0; background: #fff; border-radius: 4px; }
+figure { margin: 1rem 0; overflow-x: auto; }
+svg { display: block; min-width: 40rem; max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
+details { margin-top: 1rem; }
 summary { cursor: pointer; }
 ";
 
@@ -68,7 +70,7 @@ fn experiment(page: &mut Vec<u8>, report: &ExperimentReport) -> io::Result<()> {
         rows(page, words::rows(claim))?;
         let figures = &words::telling(claim).figures;
         if !figures.is_empty() {
-            writeln!(page, "{}", inline(&svg(figures)?))?;
+            writeln!(page, "<figure>{}</figure>", inline(&svg(figures)?))?;
         }
     }
     explanation(page, report)

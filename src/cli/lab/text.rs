@@ -24,7 +24,13 @@ pub fn claim(report: &ClaimReport, width: usize) -> String {
     let gap = " ".repeat(INDENT.len() + longest + 2);
     for (name, value) in rows {
         let name = format!("{INDENT}{name:<longest$}  ");
-        text += &format!("\n{}", fill(&value, Options::new(width).initial_indent(&name).subsequent_indent(&gap)));
+        // One that is longer stands on a line of its own.
+        let fits = name.chars().count() == gap.len();
+        let first = if fits { &name } else { &gap };
+        if !fits {
+            text += &format!("\n{}", name.trim_end());
+        }
+        text += &format!("\n{}", fill(&value, Options::new(width).initial_indent(first).subsequent_indent(&gap)));
     }
     text
 }

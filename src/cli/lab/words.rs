@@ -1,9 +1,10 @@
 //! What the runs of a claim come to, in words: the same for the terminal and for the page.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::{fmt, iter};
 
 use selkey::lab::{ClaimReport, ExperimentReport, Findings, Unit, Verdict};
+use selkey::socket::{State, TcpState};
 
 /// The first run that ended as the whole did.
 pub fn telling(report: &ClaimReport) -> &Findings {
@@ -62,15 +63,17 @@ fn spread(values: &[f64], unit: Unit) -> String {
     }
 }
 
-/// What TCP_INFO told at each moment: where the connection stood, and what was not the same at every moment.
+/// What TCP_INFO told at each moment: where the connection stood, and what was not the same whenever it was told. A listener's queue is always of interest.
 fn states(findings: &Findings) -> Vec<(String, String)> {
-    let told: Vec<BTreeMap<_, _>> =
-        findings.states.iter().map(|(_, state)| state.entries().into_iter().collect()).collect();
-    let differs = |name: &&str| told.iter().any(|entries| entries.get(name) != told[0].get(name));
-    let moment = |(when, state): &(String, selkey::socket::State)| {
-        let changed = state.entries().into_iter().filter(|(name, _)| differs(name));
-        let words: Vec<String> = changed.map(|(name, value)| format!("{name} {value}")).collect();
-        (format!("TCP_INFO {when}"), [&[state.state.to_string()], &words[..]].concat().join(", "))
+    let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in findings.states.iter().flat_map(|(_, state)| state.entries()) {
+        values.entry(name).or_default().insert(value);
+    }
+    let moment = |(when, state): &(String, State)| {
+        let telling = |name: &str| state.state == TcpState::Listen || values[name].len() > 1;
+        let told = state.entries().into_iter().filter(|(name, _)| telling(name));
+        let words = iter::once(state.state.to_string()).chain(told.map(|(name, value)| format!("{name} {value}")));
+        (format!("TCP_INFO {when}"), words.collect::<Vec<_>>().join(", "))
     };
     findings.states.iter().map(moment).collect()
 }

@@ -93,6 +93,24 @@ fn the_page_is_one_file_that_needs_no_other() {
     );
 }
 
+/// Whether or not it comes out as claimed while other tests run: what is counted is drawn.
+#[cfg(target_os = "linux")]
+#[test]
+fn figures_are_files_of_their_own_and_part_of_the_page() {
+    let directory = tempdir().unwrap();
+    let [page, pictures] = ["report.html", "pictures"].map(|name| directory.path().join(name));
+    let run = ["lab", "run", "reuseport-spread", "connect-twice"];
+    let places = ["--html", page.to_str().unwrap(), "--plot", pictures.to_str().unwrap()];
+    Program::start(&[&run[..], &places].concat()).succeed();
+    let files: Vec<_> = fs::read_dir(&pictures).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["reuseport-spread.svg"]);
+    let picture = fs::read_to_string(pictures.join("reuseport-spread.svg")).unwrap();
+    let page = fs::read_to_string(page).unwrap();
+    let titles = |text: &str| text.matches("128 connections to one port").count();
+    assert_eq!((titles(&picture), titles(&page), page.matches("<svg ").count()), (1, 1, 1));
+    assert!(picture.contains("http://www.w3.org/2000/svg") && !page.contains("http:"));
+}
+
 #[test]
 fn a_place_that_cannot_be_written_to_is_told_before_anything_runs() {
     let directory = tempdir().unwrap();
