@@ -6,7 +6,7 @@ use std::{fmt, io, thread};
 use socket2::{Domain, Socket, Type};
 
 use super::environment::{hard_descriptor_limit, sysctl};
-use super::ground::{tcp, udp};
+use super::ground::{listener, tcp, udp};
 use crate::socket::{descriptor_limit, options, state};
 
 /// What was looked at, and what is to be said of it.
@@ -153,12 +153,19 @@ fn queues() -> Vec<Option<Checkup>> {
 
 fn abilities() -> Vec<Option<Checkup>> {
     let told = |outcome: io::Result<()>| outcome.map_or_else(|error| error.to_string(), |()| "yes".to_owned());
+    let loopback = listener(1).and_then(|(_listener, address)| tcp()?.connect(&address.into()));
     let ipv6 = bind(Domain::IPV6, Type::STREAM, (Ipv6Addr::LOCALHOST, 0).into());
     let tcp_info = tcp().and_then(|socket| state(&socket)).map(|_| ());
     let missing = options::all().iter().filter(|option| !option.is_available()).map(|option| option.name);
     let missing: Vec<&str> = missing.collect();
     let outside = own_address();
     vec![
+        ability(
+            "loopback",
+            loopback.is_ok(),
+            told(loopback),
+            "next to nothing can be shown; ip link set lo up, and no firewall on 127.0.0.1",
+        ),
         ability(
             "IPv6",
             ipv6.is_ok(),
