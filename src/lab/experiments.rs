@@ -1,8 +1,9 @@
 //! The experiments, one file each.
 
 mod connect_twice;
+mod half_close;
 
 use super::Experiment;
 
 /// In the order of the list: from addresses over connections to their ends.
-pub(super) const ALL: &[&Experiment] = &[&connect_twice::EXPERIMENT];
+pub(super) const ALL: &[&Experiment] = &[&connect_twice::EXPERIMENT, &half_close::EXPERIMENT];

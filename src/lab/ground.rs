@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::socket::{Transfer, pause, receive};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,4 +57,42 @@ pub(super) fn patient(socket: Socket) -> io::Result<Socket> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
+}
+
+/// All that comes from a blocking socket, and what ended it: the peer (`None`), an errno, or `EAGAIN` where nothing came any more.
+pub(super) fn rest(socket: &Socket) -> (Vec<u8>, Option<i32>) {
+    let (mut all, mut bytes) = (Vec::new(), [0; 65_536]);
+    loop {
+        match receive(socket, &mut bytes) {
+            Ok(Transfer::Moved(n)) => all.extend(&bytes[..n]),
+            Ok(Transfer::Closed) => return (all, None),
+            Ok(Transfer::Pending) => return (all, Some(libc::EAGAIN)),
+            Err(error) => return (all, error.raw_os_error()),
+        }
+    }
+}
+
+/// What ended a connection, as [`rest`] tells it, in a word.
+pub(super) fn ending(errno: Option<i32>) -> String {
+    match errno {
+        None => "the end".into(),
+        Some(libc::EAGAIN) => "nothing".into(),
+        Some(libc::ECONNREFUSED) => "ECONNREFUSED".into(),
+        Some(libc::ECONNRESET) => "ECONNRESET".into(),
+        Some(libc::EPIPE) => "EPIPE".into(),
+        Some(libc::ETIMEDOUT) => "ETIMEDOUT".into(),
+        Some(errno) => io::Error::from_raw_os_error(errno).to_string(),
+    }
+}
+
+/// Looks every millisecond, and answers whether it came to be so within [`PATIENCE`].
+pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let end = Instant::now() + PATIENCE;
+    while !looks()? {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        pause(Duration::from_millis(1))?;
+    }
+    Ok(true)
 }
