@@ -41,4 +41,5 @@ macro_rules! experiments {
 experiments! {
     connect_twice "connect-twice"
     half_close "half-close"
+    reset "reset"
 }

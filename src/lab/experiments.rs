@@ -2,8 +2,9 @@
 
 mod connect_twice;
 mod half_close;
+mod reset;
 
 use super::Experiment;
 
 /// In the order of the list: from addresses over connections to their ends.
-pub(super) const ALL: &[&Experiment] = &[&connect_twice::EXPERIMENT, &half_close::EXPERIMENT];
+pub(super) const ALL: &[&Experiment] = &[&connect_twice::EXPERIMENT, &half_close::EXPERIMENT, &reset::EXPERIMENT];

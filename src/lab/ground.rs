@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket::{Transfer, pause, receive};
+use super::{Obstacle, Trial};
+use crate::socket::{Flags, Transfer, pause, receive, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -95,4 +96,22 @@ pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Res
         pause(Duration::from_millis(1))?;
     }
     Ok(true)
+}
+
+/// A connection whose sender the kernel refuses more, because its reader has not read a byte: the sender, the reader, and how much was sent. The
+/// sender's buffer is so much larger than the reader's that most of the bytes stay in it.
+pub(super) fn stuffed(trial: &mut Trial) -> Result<(Socket, Socket, usize), Obstacle> {
+    let (listener, reader) = (tcp()?, tcp()?);
+    trial.set("the sender", &listener, "SO_SNDBUF", 128 << 10)?;
+    trial.set("the reader", &reader, "SO_RCVBUF", 8 << 10)?;
+    listener.bind(&any_port().into())?;
+    listener.listen(1)?;
+    reader.connect(&bound(&listener)?.into())?;
+    let (sender, _) = listener.accept()?;
+    let sender = patient(sender)?;
+    let (mut sent, bytes) = (0, [b'x'; 4096]);
+    while let Transfer::Moved(n) = send_with(&sender, &bytes, Flags::DONTWAIT)? {
+        sent += n;
+    }
+    Ok((sender, reader, sent))
 }
