@@ -42,4 +42,7 @@ experiments! {
     connect_twice "connect-twice"
     half_close "half-close"
     reset "reset"
+    urgent "urgent"
+    hangup "hangup"
+    udp "udp"
 }

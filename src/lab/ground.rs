@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Obstacle, Trial};
+use crate::events::Events;
+use crate::selector::{AsSource, Backend, Selector};
 use crate::socket::{Flags, Transfer, pause, receive, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
@@ -114,4 +116,14 @@ pub(super) fn stuffed(trial: &mut Trial) -> Result<(Socket, Socket, usize), Obst
         sent += n;
     }
     Ok((sender, reader, sent))
+}
+
+/// How long nothing happens before that is believed, where whatever might happen has its cause behind it.
+pub(super) const QUIET: Duration = Duration::from_millis(100);
+
+/// Whether a selector over this backend reports the source for this interest, now or within [`QUIET`].
+pub(super) fn wakes<B: Backend, F: AsSource>(source: &F, events: Events) -> io::Result<bool> {
+    let mut selector = Selector::<&F, (), B>::with_backend(B::new()?);
+    selector.register(source, events, ())?;
+    Ok(!selector.select(QUIET)?.is_empty())
 }
