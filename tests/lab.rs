@@ -41,8 +41,10 @@ macro_rules! experiments {
 experiments! {
     connect_twice "connect-twice"
     half_close "half-close"
+    dead_peer "dead-peer"
     reset "reset"
     urgent "urgent"
+    blocking "blocking"
     hangup "hangup"
     udp "udp"
 }

@@ -1,6 +1,8 @@
 //! The experiments, one file each.
 
+mod blocking;
 mod connect_twice;
+mod dead_peer;
 mod half_close;
 mod hangup;
 mod reset;
@@ -13,8 +15,10 @@ use super::Experiment;
 pub(super) const ALL: &[&Experiment] = &[
     &connect_twice::EXPERIMENT,
     &half_close::EXPERIMENT,
+    &dead_peer::EXPERIMENT,
     &reset::EXPERIMENT,
     &urgent::EXPERIMENT,
+    &blocking::EXPERIMENT,
     &hangup::EXPERIMENT,
     &udp::EXPERIMENT,
 ];

@@ -43,3 +43,52 @@ pub fn descriptor_limit() -> std::io::Result<u64> {
 pub fn raise_descriptor_limit() -> std::io::Result<u64> {
     crate::sys::raise_descriptor_limit()
 }
+
+/// Makes this end of a connection as good as gone: the kernel drops every packet that comes for the socket from now on, so that the peer hears neither
+/// acknowledgements nor answers. For trying out what a program does when its peer's host is lost; it takes no privilege.
+///
+/// What the socket sends still goes out. It cannot be undone here; close the socket with SO_LINGER 0, or its kernel tries for minutes to deliver the end.
+///
+/// # Errors
+/// `Unsupported` where the system has no such filters (Linux and Android have: socket(7), SO_ATTACH_FILTER); what setsockopt(2) says.
+///
+/// ```
+/// use selkey::socket::{self, Socket};
+/// use std::{net::{TcpListener, TcpStream}, time::Duration};
+///
+/// # fn main() -> std::io::Result<()> {
+/// # if cfg!(not(target_os = "linux")) { return Ok(()) }
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = Socket::from(TcpStream::connect(listener.local_addr()?)?);
+/// let peer = Socket::from(listener.accept()?.0);
+/// socket::deafen(&peer)?;
+/// socket::send(&client, b"nobody acknowledges this")?;
+/// assert_eq!(socket::state(&peer)?.unread, Some(0));
+/// # peer.set_linger(Some(Duration::ZERO))?;
+/// # client.set_linger(Some(Duration::ZERO))?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn deafen(socket: &Socket) -> std::io::Result<()> {
+    crate::sys::socket::deafen(socket)
+}
+
+/// The processor time that the calling thread has used, in the kernel and outside. It stands still while the thread sleeps.
+///
+/// # Errors
+/// What clock_gettime(2) says.
+///
+/// ```
+/// use selkey::socket::{pause, thread_time};
+/// use std::time::{Duration, Instant};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (before, start) = (thread_time()?, Instant::now());
+/// pause(Duration::from_millis(100))?;
+/// println!("{:?} of {:?}", thread_time()? - before, start.elapsed()); // about 50 µs of 100 ms
+/// # Ok(())
+/// # }
+/// ```
+pub fn thread_time() -> std::io::Result<std::time::Duration> {
+    crate::sys::thread_time()
+}

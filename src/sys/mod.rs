@@ -31,6 +31,7 @@ use std::time::Duration;
 use crate::events::Events;
 
 mod affinity;
+mod clock;
 mod fdmap;
 pub(crate) mod fdset;
 mod limits;
@@ -52,6 +53,7 @@ pub use source::{AsSource, RawSource};
 pub use waker::Waker;
 
 pub(crate) use affinity::pin_thread;
+pub(crate) use clock::thread_time;
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
 pub(crate) use wait::{Woken, wait_readable, wait_writable};
