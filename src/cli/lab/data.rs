@@ -90,6 +90,8 @@ fn state(state: &State) -> Value {
         "mss": state.mss,
         "bytes_acked": state.bytes_acked,
         "bytes_received": state.bytes_received,
+        "segments_sent": state.segments_sent,
+        "window_scale": state.window_scale,
         "delivery_rate": state.delivery_rate,
     })
 }
