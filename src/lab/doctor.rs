@@ -1,12 +1,10 @@
 //! What on this machine is low or missing for experiments with sockets, and what to do about it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, TcpListener};
 use std::{fmt, io, thread};
 
-use socket2::{Domain, Socket, Type};
-
-use super::environment::{hard_descriptor_limit, sysctl};
-use super::ground::{listener, tcp, udp};
+use super::environment::hard_descriptor_limit;
+use super::ground::{listener, outward, sysctl, tcp};
 use crate::socket::{descriptor_limit, options, state};
 
 /// What was looked at, and what is to be said of it.
@@ -67,18 +65,24 @@ fn ability(what: &'static str, is_there: bool, found: impl Into<String>, advice:
     Some(checked(what, if is_there { Health::Good } else { Health::Lacking }, found.into(), advice))
 }
 
+/// A kernel parameter that must be one way to show something.
+fn switch(name: &'static str, is_right: impl Fn(u64) -> bool, advice: &'static str) -> Option<Checkup> {
+    let found = number(name, 0)?;
+    ability(name, is_right(found), found.to_string(), advice)
+}
+
 /// Advice is for who needs it.
 fn checked(what: &'static str, health: Health, found: String, advice: &'static str) -> Checkup {
     Checkup { what, health, found, advice: if health == Health::Good { "" } else { advice } }
 }
 
-/// One of the numbers of a sysctl.
+/// One of the numbers of a kernel parameter.
 fn number(name: &str, which: usize) -> Option<u64> {
-    sysctl(name)?.split(' ').nth(which)?.parse().ok()
+    sysctl(name).ok()?.get(which).map(|&number| number as u64)
 }
 
 fn limits() -> Vec<Option<Checkup>> {
-    let ports = number("ipv4.ip_local_port_range", 0).zip(number("ipv4.ip_local_port_range", 1));
+    let ports = number("net.ipv4.ip_local_port_range", 0).zip(number("net.ipv4.ip_local_port_range", 1));
     vec![
         enough(
             "descriptors",
@@ -106,32 +110,33 @@ fn buffers() -> Vec<Option<Checkup>> {
     vec![
         enough(
             "net.core.rmem_max",
-            number("core.rmem_max", 0),
+            number("net.core.rmem_max", 0),
             4_096_000,
             "SO_RCVBUF is cut to it before it is doubled; sysctl -w net.core.rmem_max=4194304",
         ),
         enough(
             "net.core.wmem_max",
-            number("core.wmem_max", 0),
+            number("net.core.wmem_max", 0),
             4_096_000,
             "SO_SNDBUF is cut to it before it is doubled; sysctl -w net.core.wmem_max=4194304",
         ),
         enough(
             "net.ipv4.tcp_rmem",
-            number("ipv4.tcp_rmem", 2),
+            number("net.ipv4.tcp_rmem", 2),
             1 << 20,
             "a receive buffer that sizes itself ends there; sysctl -w net.ipv4.tcp_rmem='4096 131072 6291456'",
         ),
         enough(
             "net.ipv4.tcp_wmem",
-            number("ipv4.tcp_wmem", 2),
+            number("net.ipv4.tcp_wmem", 2),
             1 << 20,
             "a send buffer that sizes itself ends there; sysctl -w net.ipv4.tcp_wmem='4096 16384 4194304'",
         ),
-        number("ipv4.tcp_moderate_rcvbuf", 0).and_then(|on| {
-            let advice = "a receive buffer stays as it begins, so its growth cannot be shown; sysctl -w net.ipv4.tcp_moderate_rcvbuf=1";
-            ability("net.ipv4.tcp_moderate_rcvbuf", on != 0, on.to_string(), advice)
-        }),
+        switch(
+            "net.ipv4.tcp_moderate_rcvbuf",
+            |on| on != 0,
+            "a receive buffer stays as it begins, so its growth cannot be shown; sysctl -w net.ipv4.tcp_moderate_rcvbuf=1",
+        ),
     ]
 }
 
@@ -139,26 +144,36 @@ fn queues() -> Vec<Option<Checkup>> {
     vec![
         enough(
             "net.core.somaxconn",
-            number("core.somaxconn", 0),
+            number("net.core.somaxconn", 0),
             4096,
             "a longer backlog is cut to it; sysctl -w net.core.somaxconn=4096",
         ),
-        number("ipv4.tcp_abort_on_overflow", 0).and_then(|on| {
-            let advice = "whoever comes to a full queue is reset, so that it waits and tries again cannot be shown; \
-                          sysctl -w net.ipv4.tcp_abort_on_overflow=0";
-            ability("net.ipv4.tcp_abort_on_overflow", on == 0, on.to_string(), advice)
-        }),
+        switch(
+            "net.ipv4.tcp_abort_on_overflow",
+            |on| on == 0,
+            "whoever comes to a full queue is reset, so that it waits and tries again cannot be shown; sysctl -w net.ipv4.tcp_abort_on_overflow=0",
+        ),
+        switch(
+            "net.ipv4.tcp_migrate_req",
+            |on| on == 0,
+            "a queue is handed on when its listener closes, so that it is lost cannot be shown; sysctl -w net.ipv4.tcp_migrate_req=0",
+        ),
+        switch(
+            "net.ipv4.ip_unprivileged_port_start",
+            |first| first > 1,
+            "every port is for everybody, so that a low one is refused cannot be shown; sysctl -w net.ipv4.ip_unprivileged_port_start=1024",
+        ),
     ]
 }
 
 fn abilities() -> Vec<Option<Checkup>> {
     let told = |outcome: io::Result<()>| outcome.map_or_else(|error| error.to_string(), |()| "yes".to_owned());
     let loopback = listener(1).and_then(|(_listener, address)| tcp()?.connect(&address.into()));
-    let ipv6 = bind(Domain::IPV6, Type::STREAM, (Ipv6Addr::LOCALHOST, 0).into());
+    let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).map(drop);
     let tcp_info = tcp().and_then(|socket| state(&socket)).map(|_| ());
     let missing = options::all().iter().filter(|option| !option.is_available()).map(|option| option.name);
     let missing: Vec<&str> = missing.collect();
-    let outside = own_address();
+    let outside = outward();
     vec![
         ability(
             "loopback",
@@ -175,10 +190,9 @@ fn abilities() -> Vec<Option<Checkup>> {
         ability(
             "a network besides loopback",
             outside.is_ok(),
-            outside.map_or_else(|error| error.to_string(), |address| address.ip().to_string()),
+            outside.map_or_else(|error| error.to_string(), |ip| ip.to_string()),
             "who reaches 0.0.0.0 and not 127.0.0.1 cannot be shown without a second address; connect to a network, or ip link add d0 type dummy",
         ),
-        privileged_ports(),
         ability(
             "TCP_INFO",
             tcp_info.is_ok(),
@@ -192,38 +206,4 @@ fn abilities() -> Vec<Option<Checkup>> {
             "what takes these is skipped; another system has them",
         ),
     ]
-}
-
-fn bind(domain: Domain, kind: Type, address: SocketAddr) -> io::Result<()> {
-    Socket::new(domain, kind, None)?.bind(&address.into())
-}
-
-/// The address that packets to the world would come from. Connecting a UDP socket sends none; 192.0.2.1 is for documentation (RFC 5737).
-fn own_address() -> io::Result<SocketAddr> {
-    let socket = udp()?;
-    socket.connect(&SocketAddr::from(([192, 0, 2, 1], 9)).into())?;
-    let address = socket.local_addr()?.as_socket();
-    let own = address.filter(|address| !address.ip().is_loopback() && !address.ip().is_unspecified());
-    own.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
-}
-
-/// Whether there is a port that this process may not have.
-fn privileged_ports() -> Option<Checkup> {
-    let first_free = number("ipv4.ip_unprivileged_port_start", 0).unwrap_or(1024);
-    let last = u16::try_from(first_free).ok()?.checked_sub(1).filter(|last| *last > 0);
-    let refused = last.map(|last| bind(Domain::IPV4, Type::DGRAM, (Ipv4Addr::LOCALHOST, last).into()));
-    let (is_refused, found) = match refused {
-        None => (false, "net.ipv4.ip_unprivileged_port_start leaves none".to_owned()),
-        Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
-            (true, format!("below {first_free}, refused to this process"))
-        }
-        Some(_) => (false, format!("below {first_free}, but this process may bind them")),
-    };
-    ability(
-        "privileged ports",
-        is_refused,
-        found,
-        "that a low port is refused cannot be shown; run as a user other than root and without CAP_NET_BIND_SERVICE, \
-         with net.ipv4.ip_unprivileged_port_start=1024",
-    )
 }

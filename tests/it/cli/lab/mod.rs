@@ -63,7 +63,7 @@ fn an_experiment_that_is_not_known_is_a_usage_error_that_names_what_is() {
 fn the_doctor_looks_at_the_machine_and_says_what_to_do() {
     let whole = json(&["lab", "doctor", "--json"]);
     let checkups = whole["checkups"].as_array().unwrap();
-    let known = ["descriptors", "IPv6", "privileged ports", "TCP_INFO", "socket options"];
+    let known = ["descriptors", "processors", "loopback", "IPv6", "TCP_INFO", "socket options"];
     for what in known {
         assert!(checkups.iter().any(|checkup| checkup["what"] == what), "{what} is missing in {whole}");
     }
