@@ -1,13 +1,12 @@
 //! What experiments stand on: listeners and connections on loopback, with a limit on every wait.
 
-use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Obstacle, Seen, Trial};
+use super::{Obstacle, Seen, Trial, environment};
 use crate::events::{EVENT_WRITE, Events};
 use crate::selector::{AsSource, Backend, Poll, Selector};
 use crate::socket::{Flags, Transfer, pause, receive, receive_with, send_with};
@@ -42,6 +41,13 @@ pub(super) fn listener(backlog: i32) -> io::Result<(Socket, SocketAddr)> {
     socket.listen(backlog)?;
     let address = bound(&socket)?;
     Ok((socket, address))
+}
+
+/// The address by which this machine speaks to others. The connect of a datagram socket sends nothing: it looks up the way, and with it the address.
+pub(super) fn outward() -> io::Result<IpAddr> {
+    let socket = udp()?;
+    socket.connect(&SocketAddr::from(([192, 0, 2, 1], 9)).into())?;
+    Some(bound(&socket)?.ip()).filter(|ip| !ip.is_loopback()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Two blocking ends of a connection, the dialled one first. `prepare` sees both sockets while options still shape the connection: the
@@ -89,10 +95,9 @@ pub(super) fn errno_name(error: &io::Error) -> String {
 
 /// The numbers of a kernel parameter, like `net.core.rmem_max`; lacking where there is none of this name.
 pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
-    let path = format!("/proc/sys/{}", name.replace('.', "/"));
     let text =
-        fs::read_to_string(path).map_err(|_| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
-    Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+        environment::sysctl(name).ok_or_else(|| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
+    Ok(text.split(' ').filter_map(|number| number.parse().ok()).collect())
 }
 
 /// All that comes from a blocking socket, and what ended it: the peer (`None`), an errno, or `EAGAIN` where nothing came any more.
