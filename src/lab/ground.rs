@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Obstacle, Trial};
+use super::{Obstacle, Seen, Trial};
 use crate::events::EVENT_WRITE;
 use crate::selector::PollSelector;
-use crate::socket::{Flags, Transfer, receive_with, send_with};
+use crate::socket::{Flags, Transfer, pause, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,12 +63,46 @@ pub(super) fn patient(socket: Socket) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// What a call came to: `done` where it did not fail, else the errno. It holds where that is the errno expected, or none as expected.
+pub(super) fn answer(outcome: io::Result<()>, expected: Option<i32>, done: &str) -> Seen {
+    match outcome {
+        Ok(()) => Seen { found: done.into(), holds: expected.is_none() },
+        Err(error) => Seen { found: errno_name(&error), holds: expected.is_some() && error.raw_os_error() == expected },
+    }
+}
+
+/// The name that manual pages give to an errno, as far as experiments meet it; else what the system says.
+pub(super) fn errno_name(error: &io::Error) -> String {
+    let name = match error.raw_os_error() {
+        Some(libc::EACCES) => "EACCES",
+        Some(libc::EADDRINUSE) => "EADDRINUSE",
+        Some(libc::EADDRNOTAVAIL) => "EADDRNOTAVAIL",
+        Some(libc::ECONNREFUSED) => "ECONNREFUSED",
+        Some(libc::ECONNRESET) => "ECONNRESET",
+        Some(libc::EISCONN) => "EISCONN",
+        _ => return error.to_string(),
+    };
+    name.into()
+}
+
 /// The numbers of a kernel parameter, like `net.core.rmem_max`; lacking where there is none of this name.
 pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
     let text =
         fs::read_to_string(path).map_err(|_| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
     Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+}
+
+/// Looks every millisecond, and answers whether it came to be so within [`PATIENCE`].
+pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let end = Instant::now() + PATIENCE;
+    while !looks()? {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        pause(Duration::from_millis(1))?;
+    }
+    Ok(true)
 }
 
 /// Longer than a delayed acknowledgement, for which the sender on loopback may have to wait before its buffer has room again.
