@@ -3,6 +3,7 @@
 mod address;
 mod app;
 mod backend;
+mod bench;
 mod demo;
 mod echo;
 mod hello;
@@ -11,7 +12,6 @@ mod lab;
 mod limits;
 mod multiconn;
 mod output;
-#[allow(dead_code)]
 mod plot;
 mod relay;
 mod serving;
@@ -67,6 +67,8 @@ enum Command {
     HelloClient(hello::Client),
     /// Make a bad network between clients and a server: slow, late, in pieces, cut off
     Relay(relay::Relay),
+    /// Measure a server under load, and check every reply
+    Bench(bench::Bench),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
     /// Experiments with sockets: what the texts claim, tried on this machine
@@ -99,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::HelloServer(server) => server.run(),
         Command::HelloClient(client) => client.run(),
         Command::Relay(relay) => relay.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Sockets(sockets) => sockets.run(),
         Command::Lab(lab) => lab.run(),
     };

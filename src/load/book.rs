@@ -11,8 +11,8 @@ type Nanos = u64;
 
 const NEVER: Nanos = Nanos::MAX;
 
-/// How long what was due before the end is sent after it: what the generator was late with.
-const GRACE: Nanos = 100_000_000;
+/// How long what was due before the end is sent after it: what a stall shortly before held up.
+const GRACE: Nanos = 1_000_000_000;
 
 pub(super) type Tell = Box<dyn FnMut(Tally)>;
 
@@ -103,7 +103,13 @@ impl Book {
             Some((interval, tell)) => (nanos(interval).max(1), Some(tell)),
             None => (NEVER, None),
         };
-        self.roll_at = now.saturating_add(self.interval);
+        self.roll_at = self.next_roll(now);
+    }
+
+    /// Where the interval ends that begins here: what is left at the end is no interval of its own where it is less than half of one.
+    fn next_roll(&self, from: Nanos) -> Nanos {
+        let end = from.saturating_add(self.interval);
+        if end.saturating_add(self.interval / 2) > self.until { NEVER } else { end }
     }
 
     /// What was done since it began, or since the last interval that was told.
@@ -136,7 +142,7 @@ impl Book {
             if let Some(tell) = &mut self.tell {
                 tell(part);
             }
-            self.roll_at = self.roll_at.saturating_add(self.interval);
+            self.roll_at = self.next_roll(self.roll_at);
         }
     }
 

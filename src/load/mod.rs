@@ -5,14 +5,17 @@
 
 mod book;
 mod client;
+mod datagrams;
 mod exchange;
 mod plan;
+mod run;
 mod session;
 mod tally;
 mod tcp;
 
 pub use exchange::{Echo, Exchange, Reply};
 pub use plan::{Goal, Plan, Stop};
+pub use run::{Interval, Report, run, run_datagrams};
 pub use session::Session;
 pub use tally::{Errors, Failure, Tally, Times};
 pub use tcp::Tcp;

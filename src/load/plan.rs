@@ -30,8 +30,8 @@ pub struct Plan {
     /// Messages after which a connection is closed and dialled anew; then the time of the first message counts from the dial, and connections are dialled when
     /// they are needed. Default: none, connections are kept.
     pub per_connection: Option<u64>,
-    /// In this time a connection must come about and a reply must come; one that does not ends its connection. Up to 0.3 s late, never early; the next reply is
-    /// waited for from when the last one came. Default: 10 s.
+    /// In this time a connection must come about, and a reply to each request; one that does not come ends its connection. Up to 0.3 s late, never early.
+    /// Default: 10 s.
     pub timeout: Duration,
     /// Messages a second over all connections and threads: each is due at a moment of its own, whatever became of those before, and its latency counts from
     /// then (open loop). Default: none, an answer is what lets the next request go (closed loop).
@@ -44,8 +44,6 @@ pub struct Plan {
     pub stop: Stop,
     /// Threads, each with its share of the connections and of the rate. Default: 1.
     pub threads: usize,
-    /// Processors to keep the threads on, in turn. Default: none.
-    pub cpus: Vec<usize>,
     /// The same before, not counted but for errors. Default: none.
     pub warm_up: Duration,
     /// How long the intervals are that are told while it runs; longer where there would be more than 600 in [`most`](Plan::most). Default: 1 s.
@@ -76,7 +74,6 @@ impl Plan {
             most: Duration::from_secs(3600),
             stop: Stop::default(),
             threads: 1,
-            cpus: Vec::new(),
             warm_up: Duration::ZERO,
             interval: Duration::from_secs(1),
         }

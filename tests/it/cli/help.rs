@@ -65,6 +65,10 @@ fn every_example_works_when_pasted() {
     for command in &commands {
         let example = example(command);
         assert!(example.starts_with(&format!("selkey {command}")), "{example}");
+        if command.starts_with("bench") {
+            // What it measures is tried below.
+            continue;
+        }
         if example.contains("http://") {
             let peer = Peer::start(&[b"HTTP/1.1 200 OK\r\n\r\nHello"]);
             paste(&on(&example, peer.address.port())).succeed();
@@ -87,6 +91,22 @@ fn every_example_works_when_pasted() {
             assert!(!paste(&on(&example, server.address.port())).succeed().is_empty());
         }
         interrupt(server);
+    }
+}
+
+/// Who answers what is measured.
+const MEASURED: [(&str, &str); 4] =
+    [("app", "app-server"), ("connect", "multiconn-server"), ("echo", "multiconn-server"), ("udp", "udp-server")];
+
+#[test]
+fn every_measurement_works_when_pasted() {
+    let directory = tempdir().unwrap();
+    for (what, server) in MEASURED {
+        let example = example(&format!("bench {what}"));
+        assert!(example.starts_with(&format!("selkey bench {what} ")), "{example}");
+        let server = Server::named(server, &[]);
+        let lines = paste(&on(&example, server.address.port()), directory.path()).succeed();
+        assert!(lines.iter().any(|line| line.starts_with("throughput ")), "{lines:?}");
     }
 }
 
