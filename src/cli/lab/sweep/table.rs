@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::data;
 use super::super::words::digits;
-use crate::cli::output::columns;
+use crate::cli::output::{columns, csv_text};
 
 /// What is measured: its name in data, its heading and how many of its units that one is, and how it is found in a round.
 const MEASURES: [(&str, &str, f64, fn(&Round) -> f64); 4] = [
@@ -141,7 +141,7 @@ pub fn csv(sweep: &Sweep, cells: &[Cell]) -> io::Result<String> {
         }
         lines.write_record(&line)?;
     }
-    data::text(lines)
+    csv_text(lines)
 }
 
 /// Throughput and latency over the size; a line for each combination of options.
