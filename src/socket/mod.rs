@@ -47,7 +47,7 @@ pub fn raise_descriptor_limit() -> std::io::Result<u64> {
 /// Makes this end of a connection as good as gone: the kernel drops every packet that comes for the socket from now on, so that the peer hears neither
 /// acknowledgements nor answers. For trying out what a program does when its peer's host is lost; it takes no privilege.
 ///
-/// What the socket sends still goes out. It cannot be undone here; close the socket with SO_LINGER 0, or its kernel tries for minutes to deliver the end.
+/// What the socket sends still goes out. It cannot be undone here; close the socket with SO_LINGER 0, or its kernel tries for more than a minute to deliver the end.
 ///
 /// # Errors
 /// `Unsupported` where the system has no such filters (Linux and Android have: socket(7), SO_ATTACH_FILTER); what setsockopt(2) says.
