@@ -44,13 +44,14 @@ pub fn raise_descriptor_limit() -> std::io::Result<u64> {
     crate::sys::raise_descriptor_limit()
 }
 
-/// Makes this end of a connection as good as gone: the kernel drops every packet that comes for the socket from now on, so that the peer hears neither
-/// acknowledgements nor answers. For trying out what a program does when its peer's host is lost; it takes no privilege.
+/// Makes this end of an IPv4 connection as good as gone: the kernel drops every packet that comes for the socket from now on, so that the peer hears
+/// neither acknowledgements nor answers. For trying out what a program does when its peer's host is lost; it takes no privilege.
 ///
-/// What the socket sends still goes out. It cannot be undone here; close the socket with SO_LINGER 0, or its kernel tries for more than a minute to deliver the end.
+/// It asks for a TTL of 255 (IP_MINTTL, RFC 5082), which no peer sends unless it was told to; the default is 64. What the socket sends still goes
+/// out. Close it with SO_LINGER 0, or its kernel tries for more than a minute to deliver the end.
 ///
 /// # Errors
-/// `Unsupported` where the system has no such filters (Linux and Android have: socket(7), SO_ATTACH_FILTER); what setsockopt(2) says.
+/// `Unsupported` but on Linux and Android; what setsockopt(2) says.
 ///
 /// ```
 /// use selkey::socket::{self, Socket};

@@ -54,12 +54,9 @@ platform::on_epoll! {
     /// More follows at once.
     pub(crate) const MORE: libc::c_int = libc::MSG_MORE;
 
-    /// Drops every packet that comes for the socket.
+    /// Drops every packet that comes for the socket with a TTL below the highest.
     pub(crate) fn deafen(socket: &Socket) -> io::Result<()> {
-        use socket2::SockFilter;
-
-        // BPF_RET | BPF_K with 0: of each packet keep no byte. Android's libc has no names for them.
-        socket.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])
+        super::option::set_int(socket, libc::IPPROTO_IP, libc::IP_MINTTL, 255)
     }
 
     /// Takes one connection off the queue; it comes non-blocking and close-on-exec, in one system call.
@@ -86,7 +83,7 @@ platform::on_kqueue! {
     pub(crate) const MORE: libc::c_int = 0;
 
     pub(crate) fn deafen(_socket: &Socket) -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no filters on sockets"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot make a socket deaf"))
     }
 
     /// Takes one connection off the queue; it comes non-blocking and close-on-exec.

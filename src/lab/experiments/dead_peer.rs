@@ -37,8 +37,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         },
     ],
     explanation: "A connection is an agreement between two kernels, kept by nothing that runs along the wire. When the other host loses its power, no \
-        FIN and no RST comes, and a receive waits for ever. Here the host is made to vanish by a packet filter on the peer's socket that \
-        drops all that comes: its kernel neither acknowledges nor answers.\n\n\
+        FIN and no RST comes, and a receive waits for ever. Here the host is made to vanish by IP_MINTTL on the peer's socket, \
+        which drops every packet with a TTL below 255, and so all that comes: its kernel neither acknowledges nor answers.\n\n\
         Keepalive asks on an idle connection: after KEEPIDLE seconds it sends a probe that must be acknowledged, then another every KEEPINTVL, and after \
         KEEPCNT without an answer the connection ends with ETIMEDOUT. The defaults are two hours, 75 seconds and 9. While sent bytes wait for their \
         acknowledgement keepalive rests; then retransmissions decide (about 15 minutes on Linux), or TCP_USER_TIMEOUT, which also limits how long bytes \
@@ -51,6 +51,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         "RFC 1122, 4.2.3.6 (keep-alives)",
         "RFC 9293, 3.8.4",
         "RFC 5482 (user timeout)",
+        "RFC 5082 (what IP_MINTTL is for)",
     ],
 };
 
@@ -76,6 +77,7 @@ impl Case {
     /// The end that waits, and its peer.
     fn make(self, trial: &mut Trial) -> Result<(Socket, Socket), Obstacle> {
         let (client, peer) = pair(|_, _| Ok(()))?;
+        client.set_ttl_v4(64)?;
         if self.keepalive {
             trial.set(self.name, &client, "TCP_KEEPIDLE", SECOND)?;
             trial.set(self.name, &client, "TCP_KEEPINTVL", SECOND)?;
