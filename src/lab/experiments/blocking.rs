@@ -134,10 +134,12 @@ fn takes_little(trial: &mut Trial, manner: Manner) -> Finding {
 
 fn spinning_asks_in_vain(trial: &mut Trial) -> Finding {
     let ways = [Manner::Blocking, Manner::Spinning, Manner::Selecting];
-    let (mut shares, mut times) = (Vec::new(), Vec::new());
-    for (at, manner) in ways.into_iter().enumerate() {
-        shares.push((at as f64, wait(manner)?.0));
-        times.push((at as f64, round_trip(manner)?.as_secs_f64() * 1e6));
+    let (mut shares, mut times, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, manner) in (0..).map(f64::from).zip(ways) {
+        let (share, made) = wait(manner)?;
+        shares.push((at, share));
+        times.push((at, round_trip(manner)?.as_secs_f64() * 1e6));
+        calls.push(made);
     }
     let mut draw = |title: &str, label: &str, points| {
         let names = ways.map(|manner| format!("{manner:?}").to_lowercase());
@@ -147,7 +149,7 @@ fn spinning_asks_in_vain(trial: &mut Trial) -> Finding {
     };
     draw("While nothing comes", "share of a processor", shares);
     draw("A byte there and one back, both ends waiting alike", "median (µs)", times);
-    let (_, calls) = wait(trial.turn(Manner::Spinning, Manner::Blocking))?;
+    let calls = trial.turn(calls[1], calls[0]);
     Ok(Seen { found: format!("receives: {calls}"), holds: calls > MANY })
 }
 

@@ -77,6 +77,7 @@ impl Case {
     /// The end that waits, and its peer.
     fn make(self, trial: &mut Trial) -> Result<(Socket, Socket), Obstacle> {
         let (client, peer) = pair(|_, _| Ok(()))?;
+        // The usual, and too little for a deaf peer.
         client.set_ttl_v4(64)?;
         if self.keepalive {
             trial.set(self.name, &client, "TCP_KEEPIDLE", SECOND)?;
@@ -86,7 +87,9 @@ impl Case {
         trial.set(self.name, &client, "SO_KEEPALIVE", self.keepalive)?;
         limit(trial, self.name, &client, self.user_timeout)?;
         if self.vanishes {
-            vanish(&peer)?;
+            // Nor does its kernel go on telling of its close.
+            peer.set_linger(Some(Duration::ZERO))?;
+            deafen(&peer)?;
         }
         if self.sends {
             send(&client, b"a question")?;
@@ -149,12 +152,6 @@ fn full_window_ends_it(trial: &mut Trial) -> Finding {
 fn limit(trial: &mut Trial, whose: &str, socket: &Socket, limited: bool) -> Result<(), Obstacle> {
     let time = if limited { USER_TIMEOUT } else { Duration::ZERO };
     trial.set(whose, socket, "TCP_USER_TIMEOUT", time).map(drop)
-}
-
-/// From now on nothing reaches this end; nor does it go on telling of its close.
-fn vanish(peer: &Socket) -> Result<(), Obstacle> {
-    peer.set_linger(Some(Duration::ZERO))?;
-    Ok(deafen(peer)?)
 }
 
 /// Waits in a receive, at most as long as is allowed: what ended it, EAGAIN where it had to be ended, and after how many seconds.
