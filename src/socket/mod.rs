@@ -44,8 +44,21 @@ pub fn raise_descriptor_limit() -> std::io::Result<u64> {
     crate::sys::raise_descriptor_limit()
 }
 
-/// How many segments a socket has thrown away: on a listener the SYNs for which its queue had no room, and those that came to nothing
-/// otherwise (SO_MEMINFO; ss(8) shows it as the `d` of skmem).
+/// How many segments a socket has thrown away; on a listener mostly SYNs for which its queue had no room (SO_MEMINFO; ss(8) shows it as the `d`
+/// of skmem).
+///
+/// ```
+/// use selkey::socket::{Options, drops, listen};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = listen(&("127.0.0.1", 0).into(), &Options::default())?;
+/// match drops(&listener) {
+///     Ok(dropped) => assert_eq!(dropped, 0),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// `Unsupported` where the system does not tell (all but Linux), or what getsockopt(2) says.
@@ -55,6 +68,19 @@ pub fn drops(socket: &Socket) -> std::io::Result<u32> {
 
 /// Runs `work` on a thread of its own that has given up the right to bind ports below 1024 (CAP_NET_BIND_SERVICE, capabilities(7)). The rights of
 /// other threads stay as they are. Where threads have no rights of their own (all but Linux) it runs with those of the process.
+///
+/// ```
+/// use selkey::socket::without_port_privilege;
+/// use std::net::TcpListener;
+///
+/// # fn main() -> std::io::Result<()> {
+/// match without_port_privilege(|| TcpListener::bind("127.0.0.1:80"))? {
+///     Ok(_) => println!("any user may serve the web here"),
+///     Err(error) => println!("port 80: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// No thread could be made, or what capget(2) and capset(2) say.

@@ -1,5 +1,6 @@
 //! reuseaddr: a port that is still taken after its server ended.
 
+use std::fs;
 use std::net::{Shutdown, SocketAddr};
 
 use crate::lab::ground::{PATIENCE, answer, any_port, bound, patient, tcp};
@@ -73,7 +74,11 @@ fn is_no_second_listener(trial: &mut Trial) -> Finding {
 
 /// A server serves one connection and ends; then another is to listen on its port. With SO_REUSEADDR or without, the earlier and the new one.
 fn bind_again(trial: &mut Trial, earlier: bool, new: bool, server_first: bool, expected: Option<i32>) -> Finding {
+    let before = time_waits_refused();
     let address = serve_one(trial, earlier, server_first)?;
+    if time_waits_refused() != before {
+        return Err(Obstacle::Lacking("net.ipv4.tcp_max_tw_buckets connections are in TIME_WAIT, no more fit".into()));
+    }
     let listener = tcp()?;
     trial.set("new listener", &listener, "SO_REUSEADDR", new)?;
     let again = listener.bind(&address.into()).and_then(|()| listener.listen(1));
@@ -97,4 +102,13 @@ fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<Socke
     second.set_linger(Some(PATIENCE))?;
     drop(second);
     Ok(address)
+}
+
+/// How many connections the kernel closed without a TIME_WAIT because it had no room for one more (TCPTimeWaitOverflow); `None` where it does not
+/// tell.
+fn time_waits_refused() -> Option<String> {
+    let text = fs::read_to_string("/proc/net/netstat").ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:")).map(str::split_whitespace);
+    let (names, values) = (lines.next()?, lines.next()?);
+    names.zip(values).find(|(name, _)| *name == "TCPTimeWaitOverflow").map(|(_, value)| value.to_owned())
 }
