@@ -14,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         Claim {
             says: "After a server closed its connection first, its port cannot be bound again without SO_REUSEADDR.",
             expected: "EADDRINUSE",
-            control: "the client closes first",
+            control: "both listeners have it on",
             check: is_taken,
         },
         Claim {
@@ -47,18 +47,18 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 fn is_taken(trial: &mut Trial) -> Finding {
-    let server_first = trial.turn(true, false);
-    bind_again(trial, false, false, server_first, Some(libc::EADDRINUSE))
+    let on = trial.turn(false, true);
+    bind_again(trial, on, on, Some(libc::EADDRINUSE))
 }
 
 fn is_bound_again(trial: &mut Trial) -> Finding {
     let new = trial.turn(true, false);
-    bind_again(trial, true, new, true, None)
+    bind_again(trial, true, new, None)
 }
 
 fn takes_both(trial: &mut Trial) -> Finding {
     let earlier = trial.turn(false, true);
-    bind_again(trial, earlier, true, true, Some(libc::EADDRINUSE))
+    bind_again(trial, earlier, true, Some(libc::EADDRINUSE))
 }
 
 fn is_no_second_listener(trial: &mut Trial) -> Finding {
@@ -73,9 +73,9 @@ fn is_no_second_listener(trial: &mut Trial) -> Finding {
 }
 
 /// A server serves one connection and ends; then another is to listen on its port. With SO_REUSEADDR or without, the earlier and the new one.
-fn bind_again(trial: &mut Trial, earlier: bool, new: bool, server_first: bool, expected: Option<i32>) -> Finding {
+fn bind_again(trial: &mut Trial, earlier: bool, new: bool, expected: Option<i32>) -> Finding {
     let before = time_waits_refused();
-    let address = serve_one(trial, earlier, server_first)?;
+    let address = serve_one(trial, earlier)?;
     if time_waits_refused() != before {
         return Err(Obstacle::Lacking("net.ipv4.tcp_max_tw_buckets connections are in TIME_WAIT, no more fit".into()));
     }
@@ -85,8 +85,8 @@ fn bind_again(trial: &mut Trial, earlier: bool, new: bool, server_first: bool, e
     Ok(answer(again, expected, "bound and listening"))
 }
 
-/// Where the server was. All of its sockets are closed.
-fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<SocketAddr, Obstacle> {
+/// Where a server was that served one connection and closed first.
+fn serve_one(trial: &mut Trial, reuse: bool) -> Result<SocketAddr, Obstacle> {
     let (listener, client) = (tcp()?, tcp()?);
     trial.set("earlier listener", &listener, "SO_REUSEADDR", reuse)?;
     listener.bind(&any_port().into())?;
@@ -94,13 +94,12 @@ fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<Socke
     let address = bound(&listener)?;
     client.connect(&address.into())?;
     let server = patient(listener.accept()?.0)?;
-    let (first, second) = if server_first { (server, client) } else { (client, server) };
-    first.shutdown(Shutdown::Write)?;
-    receive_some(&second, &mut [0], PATIENCE)?;
-    trial.state("the end that closed first, before the other closes", &first);
-    // Its close waits until the last acknowledgement is there: what is left of the connection is then on the other side alone.
-    second.set_linger(Some(PATIENCE))?;
-    drop(second);
+    server.shutdown(Shutdown::Write)?;
+    receive_some(&client, &mut [0], PATIENCE)?;
+    trial.state("the server's end, before the client closes", &server);
+    // Its close waits until the last acknowledgement is there: what is left of the connection is then on the server's side.
+    client.set_linger(Some(PATIENCE))?;
+    drop(client);
     Ok(address)
 }
 
