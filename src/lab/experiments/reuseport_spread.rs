@@ -106,7 +106,8 @@ fn loses_its_queue(trial: &mut Trial) -> Finding {
         accepted.push(staying.accept()?.0);
     }
     for server in &accepted {
-        send_all(server, b"!", PATIENCE)?;
+        // Where it fails that client is none of these.
+        let _ = send_all(server, b"!", PATIENCE);
     }
     let (mut served, mut reset) = (0, 0);
     for client in &clients {
