@@ -8,6 +8,8 @@ mod error;
 mod events;
 #[cfg(feature = "cli")]
 pub mod lab;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod message;
 mod reactor;
 mod select;

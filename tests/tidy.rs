@@ -23,8 +23,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["buffer", "error"]),
     ("reactor", &["buffer", "error", "events", "selector", "socket"]),
     ("apps", &["error", "events", "buffer", "sys", "selector", "select", "socket", "message", "reactor"]),
-    ("load", &["buffer", "error", "socket", "reactor"]),
-    ("lab", &["error", "events", "socket", "select", "selector", "load"]),
+    // Datagrams do not go through the loop: a generator of them watches its sockets with a selector of its own.
+    ("load", &["buffer", "error", "events", "selector", "socket", "reactor"]),
+    // `sys` for what no program needs and so no room offers: a socket that hears nothing, a thread without a right.
+    ("lab", &["error", "events", "sys", "socket", "select", "selector", "load"]),
     ("cli", &[]),
     ("main", &["cli"]),
 ];

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Obstacle, Seen};
-use crate::socket::pause;
+use super::{Obstacle, Seen, Trial};
+use crate::events::{EVENT_WRITE, Events};
+use crate::selector::{AsSource, Backend, Poll, Selector};
+use crate::socket::{Flags, Transfer, pause, receive, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,6 +80,8 @@ pub(super) fn errno_name(error: &io::Error) -> String {
         Some(libc::ECONNREFUSED) => "ECONNREFUSED",
         Some(libc::ECONNRESET) => "ECONNRESET",
         Some(libc::EISCONN) => "EISCONN",
+        Some(libc::EPIPE) => "EPIPE",
+        Some(libc::ETIMEDOUT) => "ETIMEDOUT",
         _ => return error.to_string(),
     };
     name.into()
@@ -91,6 +95,28 @@ pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
     Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
 }
 
+/// All that comes from a blocking socket, and what ended it: the peer (`None`), an errno, or `EAGAIN` where nothing came any more.
+pub(super) fn rest(socket: &Socket) -> (Vec<u8>, Option<i32>) {
+    let (mut all, mut bytes) = (Vec::new(), [0; 65_536]);
+    loop {
+        match receive(socket, &mut bytes) {
+            Ok(Transfer::Moved(n)) => all.extend(&bytes[..n]),
+            Ok(Transfer::Closed) => return (all, None),
+            Ok(Transfer::Pending) => return (all, Some(libc::EAGAIN)),
+            Err(error) => return (all, error.raw_os_error()),
+        }
+    }
+}
+
+/// What ended a connection, as [`rest`] tells it, in a word.
+pub(super) fn ending(errno: Option<i32>) -> String {
+    match errno {
+        None => "the end".into(),
+        Some(libc::EAGAIN) => "nothing".into(),
+        Some(errno) => errno_name(&io::Error::from_raw_os_error(errno)),
+    }
+}
+
 /// Looks every millisecond, and answers whether it came to be so within [`PATIENCE`].
 pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     let end = Instant::now() + PATIENCE;
@@ -101,4 +127,76 @@ pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Res
         pause(Duration::from_millis(1))?;
     }
     Ok(true)
+}
+
+/// Longer than a delayed acknowledgement, for which the sender on loopback may have to wait before its buffer has room again.
+pub(super) const SETTLED: Duration = Duration::from_millis(60);
+
+/// Whether a socket is writable, or becomes so within this time.
+pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
+    reports::<Poll, _>(socket, EVENT_WRITE, within)
+}
+
+/// Sends until the kernel has taken no more for this long, or `most` bytes were taken. Answers how many.
+pub(super) fn fill(socket: &Socket, most: usize, quiet: Duration) -> io::Result<usize> {
+    let (start, mut taken) = (Instant::now(), 0);
+    while taken < most && start.elapsed() < PATIENCE {
+        match send_with(socket, &[0; 4096], Flags::DONTWAIT)? {
+            Transfer::Moved(n) => taken += n,
+            _ if is_writable(socket, quiet)? => {}
+            _ => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// Two blocking ends of a connection, the dialled one first, of which the client's SO_SNDBUF and the server's SO_RCVBUF were set to this.
+pub(super) fn sized_pair(trial: &mut Trial, bytes: usize) -> Result<(Socket, Socket), Obstacle> {
+    let ((listener, address), client) = (listener(1)?, tcp()?);
+    trial.set("client", &client, "SO_SNDBUF", bytes)?;
+    trial.set("listener", &listener, "SO_RCVBUF", bytes)?;
+    client.connect(&address.into())?;
+    let (server, _) = listener.accept()?;
+    Ok((client, patient(server)?))
+}
+
+/// Receives what is there, and answers how many bytes that were.
+pub(super) fn drain(socket: &Socket) -> io::Result<usize> {
+    let (mut received, mut bytes) = (0, [0; 65_536]);
+    while let Transfer::Moved(n) = receive_with(socket, &mut bytes, Flags::DONTWAIT)? {
+        received += n;
+    }
+    Ok(received)
+}
+
+/// A connection whose sender the kernel refuses more, because its reader has not read a byte: the sender, the reader, and how much was sent. The
+/// sender's buffer is so much larger than the reader's that most of the bytes stay in it.
+pub(super) fn stuffed(trial: &mut Trial) -> Result<(Socket, Socket, usize), Obstacle> {
+    let (listener, reader) = (tcp()?, tcp()?);
+    trial.set("the sender", &listener, "SO_SNDBUF", 128 << 10)?;
+    trial.set("the reader", &reader, "SO_RCVBUF", 8 << 10)?;
+    listener.bind(&any_port().into())?;
+    listener.listen(1)?;
+    reader.connect(&bound(&listener)?.into())?;
+    let (sender, _) = listener.accept()?;
+    let sender = patient(sender)?;
+    let (mut sent, bytes) = (0, [b'x'; 4096]);
+    while let Transfer::Moved(n) = send_with(&sender, &bytes, Flags::DONTWAIT)? {
+        sent += n;
+    }
+    Ok((sender, reader, sent))
+}
+
+/// How long nothing happens before that is believed, where whatever might happen has its cause behind it.
+pub(super) const QUIET: Duration = Duration::from_millis(100);
+
+/// Whether a selector over this backend reports the source for this interest, now or within [`QUIET`].
+pub(super) fn wakes<B: Backend, F: AsSource>(source: &F, events: Events) -> io::Result<bool> {
+    reports::<B, F>(source, events, QUIET)
+}
+
+fn reports<B: Backend, F: AsSource>(source: &F, events: Events, within: Duration) -> io::Result<bool> {
+    let mut selector = Selector::<&F, (), B>::with_backend(B::new()?);
+    selector.register(source, events, ())?;
+    Ok(!selector.select(within)?.is_empty())
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::lab::ground::{comes_true, listener};
 use crate::lab::{Claim, Experiment, Finding, Obstacle, Seen, Trial, Unit};
-use crate::socket::{Dial, Options, Socket, dial, drops, progress, state};
+use crate::socket::{Dial, Options, Socket, dial, progress, state};
+use crate::sys::probe::drops;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "backlog",
