@@ -23,12 +23,10 @@ platform::on_epoll! {
         Ok(words[8])
     }
 
-    /// Drops every packet that comes for the socket.
+    /// Makes an end of an IPv4 connection as good as gone: the kernel drops every packet that comes for it with a TTL below the highest (IP_MINTTL, RFC 5082),
+    /// and no peer sends that unless it was told to. What the socket sends still goes out.
     pub(crate) fn deafen(socket: &Socket) -> io::Result<()> {
-        use socket2::SockFilter;
-
-        // BPF_RET | BPF_K with 0: of each packet keep no byte. Android's libc has no names for them.
-        socket.attach_filter(&[SockFilter::new(0x06, 0, 0, 0)])
+        super::option::set_int(socket, libc::IPPROTO_IP, libc::IP_MINTTL, 255)
     }
 
     /// capabilities(7): the thread may not bind ports below 1024 any more.
@@ -55,7 +53,7 @@ platform::on_kqueue! {
     }
 
     pub(crate) fn deafen(_socket: &Socket) -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no filters on sockets"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot make a socket deaf"))
     }
 
     /// Threads have no rights of their own here.

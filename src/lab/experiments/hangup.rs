@@ -42,9 +42,9 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         when there is nobody left to write to. A selector here counts both as whatever was registered, as Python's does, so that the program makes \
         its next call and learns from that what happened. select has no bit for them: Linux counts a hang-up as readable and an error as readable and \
         writable.\n\n\
-        The first three claims are tried on a pipe whose writing end was closed, because its reading end has a hang-up and nothing else. A TCP socket hangs up when \
-        both directions are over. A peer's FIN alone is no hang-up: it is the end that a receive sees, and a writer with a full buffer sleeps on. A \
-        reset is an error and a hang-up, and wakes it.\n\n\
+        The first three claims are tried on a pipe whose writing end was closed, because its reading end has a hang-up and nothing else. A TCP socket \
+        hangs up when both directions are over. A peer's FIN alone is no hang-up: it is the end that a receive sees, and a writer with a full buffer \
+        sleeps on. A reset is an error and a hang-up, and wakes it.\n\n\
         A hang-up never goes away, so in a level-triggered loop close the connection or pause its registration when it was reported, or the loop \
         spins. A program that waits for room alone does not see the peer's end: keep a deadline on the wait.",
     sources: &[

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::lab::ground::{PATIENCE, comes_true, ending, pair, rest, stuffed};
-use crate::lab::{Claim, Experiment, Finding, Obstacle, Seen, Trial, Unit};
+use crate::lab::{Axis, Claim, Experiment, Figure, Finding, Obstacle, Seen, Series, Shape, Trial, Unit};
 use crate::socket::{Flags, Socket, Transfer, close, receive_with, send};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
@@ -75,32 +75,68 @@ fn is_reset(client: &Socket) -> Seen {
     Seen { found: ending(errno), holds: errno == Some(libc::ECONNRESET) }
 }
 
+/// How a server closes whose client has not read yet, and has sent something itself.
+#[derive(Clone, Copy)]
+enum Close {
+    Unread,
+    Read,
+    Lingering,
+}
+
+/// What pictures and numbers call them.
+const WAYS: [(Close, &str); 3] =
+    [(Close::Unread, "bytes unread"), (Close::Read, "all read first"), (Close::Lingering, "shutdown, discard")];
+
+/// How many bytes a server sent before its close, how many the client received, and what ended them.
+type Delivery = (usize, usize, Option<i32>);
+
 fn loses_what_was_sent(trial: &mut Trial) -> Finding {
-    let (server, client, sent) = stuffed(trial)?;
-    leave_unread(&client, &server)?;
-    if trial.turn(false, true) {
-        receive_with(&server, &mut [0; 16], Flags::NONE)?;
-    }
-    trial.state("the server before its close", &server);
-    drop(server);
-    let (received, errno) = rest(&client);
-    let found = counted(trial, sent, received.len(), errno);
-    Ok(Seen { found, holds: received.len() < sent && errno == Some(libc::ECONNRESET) })
+    let (sent, received, errno) = deliver(trial, trial.turn(WAYS[0], WAYS[1]))?;
+    Ok(Seen { found: told(sent, received, errno), holds: received < sent && errno == Some(libc::ECONNRESET) })
 }
 
 fn last_word_arrives(trial: &mut Trial) -> Finding {
+    let deliveries = [deliver(trial, WAYS[0])?, deliver(trial, WAYS[1])?, deliver(trial, WAYS[2])?];
+    let points = |bytes: fn(&Delivery) -> usize| {
+        (0..).map(f64::from).zip(deliveries.iter().map(|delivery| bytes(delivery) as f64)).collect()
+    };
+    trial.figure(Figure {
+        title: "What arrives, by the way of closing".into(),
+        x: Axis::names("", WAYS.map(|(_, name)| name)),
+        y: Axis::linear("bytes"),
+        shape: Shape::Bars,
+        series: vec![
+            Series { name: "sent".into(), points: points(|(sent, ..)| *sent) },
+            Series { name: "received".into(), points: points(|(_, received, _)| *received) },
+        ],
+    });
+    let (sent, received, errno) = trial.turn(deliveries[2], deliveries[0]);
+    Ok(Seen { found: told(sent, received, errno), holds: received == sent && errno.is_none() })
+}
+
+fn deliver(trial: &mut Trial, (how, name): (Close, &str)) -> Result<Delivery, Obstacle> {
     let (server, client, sent) = stuffed(trial)?;
     leave_unread(&client, &server)?;
-    // The peer ends when it has read all.
-    let reads = thread::spawn(move || rest(&client));
-    if trial.turn(true, false) {
+    if let Close::Read = how {
+        receive_with(&server, &mut [0; 16], Flags::NONE)?;
+    }
+    trial.state(format!("the server before its close, {name}"), &server);
+    let (received, errno) = if let Close::Lingering = how {
+        // The client ends when it has read all.
+        let reads = thread::spawn(move || rest(&client));
         close(server, PATIENCE);
+        reads.join().unwrap_or_default()
     } else {
         drop(server);
-    }
-    let (received, errno) = reads.join().unwrap_or_default();
-    let found = counted(trial, sent, received.len(), errno);
-    Ok(Seen { found, holds: received.len() == sent && errno.is_none() })
+        rest(&client)
+    };
+    trial.measure(format!("sent, {name}"), sent as f64, Unit::Bytes);
+    trial.measure(format!("received, {name}"), received.len() as f64, Unit::Bytes);
+    Ok((sent, received.len(), errno))
+}
+
+fn told(sent: usize, received: usize, errno: Option<i32>) -> String {
+    format!("{received} of {sent} bytes, then {}", ending(errno))
 }
 
 /// Sends a few bytes that lie there unread when this is over.
@@ -109,10 +145,4 @@ fn leave_unread(from: &Socket, to: &Socket) -> Result<(), Obstacle> {
     let peek = Flags::PEEK | Flags::DONTWAIT;
     comes_true(|| Ok(receive_with(to, &mut [0; 16], peek)? == Transfer::Moved(7)))?;
     Ok(())
-}
-
-fn counted(trial: &mut Trial, sent: usize, received: usize, errno: Option<i32>) -> String {
-    trial.measure("sent", sent as f64, Unit::Bytes);
-    trial.measure("received", received as f64, Unit::Bytes);
-    format!("{received} of {sent} bytes, then {}", ending(errno))
 }

@@ -38,7 +38,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         and the count returned is what fitted. With MSG_TRUNC it is the whole length, which shows the loss. A buffer of 65535 bytes always fits.\n\n\
         A send succeeds when the datagram left; nobody says that it arrived. When nobody has the port, the other kernel answers with an ICMP \
         message, port unreachable. A connected socket has one peer, so the kernel knows whose error it is and reports it with the next call; on an \
-        unconnected one it is dropped in silence (Linux has IP_RECVERR to ask for it). A firewall that drops sends no ICMP at all: keep a deadline on every answer.\n\n\
+        unconnected one it is dropped in silence (Linux has IP_RECVERR to ask for it). A firewall that drops sends no ICMP at all: keep a deadline on \
+        every answer.\n\n\
         Between network and program lies the receive buffer. Linux charges each datagram with its bookkeeping, often twice its bytes or more, and drops \
         what comes when the buffer is full: no error, no slower sender. A larger SO_RCVBUF takes a longer burst, up to net.core.rmem_max; only \
         receiving faster than they come, or a protocol that acknowledges, loses none.",
