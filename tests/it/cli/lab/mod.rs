@@ -3,11 +3,13 @@
 mod run;
 mod sweep;
 
+use std::process::{Command, Stdio};
+
 use selkey::lab;
 use serde_json::Value;
 
 use super::refusals::{USAGE, refused};
-use super::support::Program;
+use super::support::{Program, selkey};
 
 /// What a run that must succeed prints, as JSON on one line.
 fn json(args: &[&str]) -> Value {
@@ -79,4 +81,15 @@ fn the_doctor_looks_at_the_machine_and_says_what_to_do() {
     for what in known {
         assert!(lines.iter().any(|line| line.contains(what)), "{what} is missing in {lines:#?}");
     }
+}
+
+#[test]
+fn the_doctor_names_what_is_low_and_the_way_out() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 100 && exec \"$0\" lab doctor"]).arg(selkey().get_program());
+    let lines = Program::of(shell.stdout(Stdio::piped()).stderr(Stdio::piped())).succeed();
+    let at = lines.iter().position(|line| line.starts_with("low ") && line.contains("descriptors")).unwrap();
+    assert!(lines[at].ends_with(" 100"), "{lines:#?}");
+    let advice = lines[at + 1..].iter().take_while(|line| line.starts_with(' ')).cloned().collect::<Vec<_>>().join(" ");
+    assert!(advice.contains("ulimit"), "{lines:#?}");
 }
