@@ -2,6 +2,8 @@
 
 mod faults;
 mod formats;
+#[cfg(target_os = "linux")]
+mod memory;
 mod stalls;
 
 use super::support::{Program, Server};
