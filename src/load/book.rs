@@ -14,12 +14,18 @@ const NEVER: Nanos = Nanos::MAX;
 /// How long what was due before the end is sent after it: what a stall shortly before held up.
 const GRACE: Nanos = 1_000_000_000;
 
+/// Longer than any turn.
+const HELD_UP: Nanos = 500_000_000;
+
 pub(super) type Tell = Box<dyn FnMut(Tally)>;
 
 pub(super) struct Book {
     epoch: Instant,
     /// The last look at the clock.
     pub(super) last: Nanos,
+    /// The last look from between two turns, and whether it came so late that what came meanwhile is not read yet.
+    looked: Nanos,
+    held_up: bool,
     /// Whether a reply came since this was last put back.
     pub(super) progress: bool,
     start: Nanos,
@@ -67,6 +73,8 @@ impl Book {
         Book {
             epoch: Instant::now(),
             last: 0,
+            looked: 0,
+            held_up: false,
             progress: false,
             start: 0,
             until: 0,
@@ -90,7 +98,7 @@ impl Book {
     /// From now on. `rate` is this thread's part, `first` when its first message is due, both in seconds; `tell` is told each interval.
     pub(super) fn begin(&mut self, goal: Goal, rate: Option<(f64, f64)>, tell: Option<(Duration, Tell)>) {
         let now = self.now();
-        (self.start, self.began) = (now, now);
+        (self.start, self.began, self.looked) = (now, now, now);
         (self.until, self.left) = match goal {
             Goal::For(time) => (now.saturating_add(nanos(time)), u64::MAX),
             Goal::Messages(number) => (NEVER, number),
@@ -149,10 +157,17 @@ impl Book {
     /// Looks at the clock where nothing has come that did.
     pub(super) fn look(&mut self) -> Nanos {
         let now = self.now();
+        (self.held_up, self.looked) = (now - self.looked > HELD_UP, now);
         if now >= self.roll_at {
             self.roll(now);
         }
         now
+    }
+
+    /// Whether it is for the book to see that a reply is late: the loop takes a connection on which something is sent for one that is heard of. A generator
+    /// that was held up itself does not take that for the server's delay.
+    pub(super) fn sees_lateness(&self) -> bool {
+        self.pace.is_some() && !self.held_up
     }
 
     pub(super) fn is_paced(&self) -> bool {
@@ -164,13 +179,14 @@ impl Book {
         self.left == 0
             || match &self.pace {
                 None => now >= self.until,
-                Some(pace) => pace.due >= self.until || now >= self.until.saturating_add(GRACE),
+                Some(pace) if pace.due >= self.until => now >= self.until,
+                Some(_) => now >= self.until.saturating_add(GRACE),
             }
     }
 
-    /// When the next message is due, where they have times of their own.
+    /// When the next message is due, or the last moment for one is over, where they have times of their own.
     pub(super) fn next_due(&self, now: Nanos) -> Option<Nanos> {
-        self.pace.filter(|_| !self.is_over(now)).map(|pace| pace.due)
+        self.pace.filter(|_| !self.is_over(now)).map(|pace| pace.due.min(self.until))
     }
 
     /// How many messages are due and not sent.

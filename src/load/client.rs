@@ -64,7 +64,7 @@ enum Stage {
 impl<E: Exchange> Client<E> {
     pub(super) fn new(desk: &Rc<RefCell<Desk<E>>>, place: u32, number: u64, first: Option<Sent>) -> Client<E> {
         desk.borrow_mut().dialling += 1;
-        let on_their_way = VecDeque::with_capacity(desk.borrow().in_flight);
+        let on_their_way = VecDeque::with_capacity(desk.borrow().in_flight.min(1024));
         let desk = desk.clone();
         Client { desk, place, number, requests: 0, replies: 0, on_their_way, first, stage: Stage::Dialling }
     }
@@ -86,6 +86,7 @@ impl<E: Exchange> Client<E> {
     #[inline]
     fn fill(&mut self, desk: &mut Desk<E>, now: u64, most: u64, out: &mut Out<'_, '_>) -> Flow {
         if let Some(oldest) = self.on_their_way.front()
+            && desk.book.sees_lateness()
             && now - oldest.at > nanos(desk.timeout)
         {
             return self.too_late(desk);

@@ -65,7 +65,7 @@ impl<E: Exchange> Datagrams<E> {
         let (mut selector, mut keys) = (DefaultSelector::new()?, Vec::new());
         for at in 0..share.part(plan.connections as u64) {
             let number = share.at as u64 + share.of as u64 * at;
-            let (waiting, over) = (VecDeque::with_capacity(in_flight), VecDeque::with_capacity(REMEMBERED));
+            let (waiting, over) = (VecDeque::with_capacity(in_flight.min(1024)), VecDeque::with_capacity(REMEMBERED));
             let peer = Peer { number, requests: 0, waiting, over, is_idle: false };
             keys.push(selector.register(connect_datagram(&address, &plan.options)?, EVENT_READ, peer)?);
             book.tally.connected += 1;

@@ -30,8 +30,8 @@ pub struct Plan {
     /// Messages after which a connection is closed and dialled anew; then the time of the first message counts from the dial, and connections are dialled when
     /// they are needed. Default: none, connections are kept.
     pub per_connection: Option<u64>,
-    /// In this time a connection must come about, and a reply to each request; one that does not come ends its connection. Up to 0.3 s late, never early.
-    /// Default: 10 s.
+    /// In this time a connection must come about, and a reply: since its request or, in a closed loop with several on their way, since the reply before it. One that
+    /// does not come ends its connection. Up to 0.3 s late, never early. Default: 10 s.
     pub timeout: Duration,
     /// Messages a second over all connections and threads: each is due at a moment of its own, whatever became of those before, and its latency counts from
     /// then (open loop). Default: none, an answer is what lets the next request go (closed loop).

@@ -238,7 +238,8 @@ impl<E: Exchange> Session<E> {
         {
             let mut desk = self.desk.borrow_mut();
             let Desk { book, free, .. } = &mut *desk;
-            let busy = book.in_flight > 0 && book.progress && free.is_empty() && !book.is_paced();
+            let alone = free.is_empty() && self.resting.is_empty();
+            let busy = book.in_flight > 0 && book.progress && alone && !book.is_paced();
             if busy && book.last < self.end && !self.plan.stop.is_stopped() {
                 book.progress = false;
                 return Some(None);

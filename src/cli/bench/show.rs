@@ -103,7 +103,7 @@ fn line(row: &Row) -> String {
 /// Draws on a terminal only.
 fn bar(goal: &Goal) -> ProgressBar {
     let (bar, template) = match goal {
-        Goal::For(time) => (ProgressBar::new(time.as_millis() as u64), "{wide_bar} {elapsed}"),
+        Goal::For(time) => (ProgressBar::new(time.as_millis() as u64), "{wide_bar} {percent} %"),
         Goal::Messages(number) => (ProgressBar::new(*number), "{wide_bar} {pos} of {len}, {eta} left"),
     };
     match ProgressStyle::with_template(template) {

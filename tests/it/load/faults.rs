@@ -109,6 +109,17 @@ fn a_silent_server_is_not_waited_for_longer_than_asked() {
 }
 
 #[test]
+fn a_silent_server_is_not_waited_for_longer_because_more_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut plan = Plan::new(listener.local_addr().unwrap());
+    (plan.in_flight, plan.timeout) = (1_000_000, Duration::from_millis(100));
+    (plan.rate, plan.most) = (Some(100.0), PATIENCE);
+    let tally = Session::open(&plan, Echo::new(64)).unwrap().slice(PATIENCE).unwrap();
+    assert_eq!((tally.errors.total(), tally.errors.count(&Failure::TimedOut)), (1, 1), "{tally:?}");
+    assert!(tally.messages == 0 && tally.unanswered > 1 && tally.elapsed < PATIENCE, "{tally:?}");
+}
+
+#[test]
 fn a_run_ends_when_its_time_is_over_or_it_is_stopped() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut plan = Plan::new(listener.local_addr().unwrap());

@@ -83,4 +83,5 @@ fn a_slow_rate_is_kept_with_one_message() {
     (plan.rate, plan.goal, plan.connections) = (Some(10.0), Goal::For(Duration::from_millis(250)), 2);
     let report = load::run(&plan, |_| Ok(Echo::new(64)), |_| ()).unwrap();
     assert_eq!((report.tally.messages, report.tally.unsent), (3, 0), "{report:?}");
+    assert!(report.tally.elapsed >= Duration::from_millis(250), "{report:?}");
 }

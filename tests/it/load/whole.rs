@@ -142,12 +142,13 @@ fn a_full_queue_of_a_unix_domain_server_is_waited_for() {
             stream.set_nonblocking(false).unwrap();
             std::thread::spawn(move || io::copy(&mut stream.try_clone().unwrap(), &mut stream).unwrap())
         };
-        (0..20).map(served).collect::<Vec<_>>().into_iter().for_each(|thread| drop(thread.join().unwrap()));
+        let threads: Vec<_> = (0..20).map(served).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
     });
     let mut plan = Plan::new(spot.address());
     (plan.connections, plan.goal, plan.most) = (20, Goal::Messages(100), PATIENCE);
     let tally = load::run(&plan, |_| Ok(Echo::new(64)), |_| ()).unwrap().tally;
     assert!(tally.errors.is_empty(), "{tally:?}");
     assert_eq!((tally.messages, tally.connected), (100, 20));
-    server.join().unwrap();
+    assert_eq!(server.join().unwrap(), tally.received);
 }

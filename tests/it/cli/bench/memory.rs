@@ -1,6 +1,6 @@
 //! A run takes no more memory for more messages.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::{io, mem};
 
 use super::Server;
@@ -8,13 +8,14 @@ use crate::cli::support::selkey;
 use crate::harness::again;
 
 /// Runs it to its end and answers the most memory it had, in KiB.
+#[expect(clippy::zombie_processes, reason = "wait4(2) waits for it")]
 fn most_memory(command: &mut Command) -> i64 {
-    let child: Child = command.stdout(Stdio::null()).spawn().unwrap();
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut status = 0;
     // SAFETY: a usage of zeros is a valid one, which the call below fills in.
     let mut usage: libc::rusage = unsafe { mem::zeroed() };
     let wait = || {
-        // SAFETY: both places live through the call. The child is waited for once, here.
+        // SAFETY: both places live through the call. Nobody has waited for the child before.
         let waited = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
         if waited < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     };
