@@ -121,7 +121,7 @@ fn encode_reply(out: &mut Vec<u8>) {
 
 fn value_reply(out: &mut Vec<u8>) {
     out.clear();
-    value::encode(&serde_json::json!({ "result": black_box(RESULT) }), out);
+    value::encode(&serde_json::json!({ "result": black_box(RESULT) }), false, out);
     black_box(out);
 }
 

@@ -8,6 +8,8 @@ mod error;
 mod events;
 #[cfg(feature = "cli")]
 pub mod lab;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod message;
 mod reactor;
 mod select;
@@ -38,7 +40,7 @@ sys::platform::on_kqueue! {
 /// # Errors
 /// There is no such processor, the process may not use it, or the system has no way to say so (Linux and Android have, sched_setaffinity(2)).
 pub fn pin_thread(processor: usize) -> std::io::Result<()> {
-    sys::pin_thread(processor)
+    sys::pin_thread(&[processor])
 }
 
 /// What the operating system supplies, behind one trait.

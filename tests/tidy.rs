@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["buffer", "error"]),
     ("reactor", &["buffer", "error", "events", "selector", "socket"]),
     ("apps", &["error", "events", "buffer", "sys", "selector", "select", "socket", "message", "reactor"]),
-    ("load", &["buffer", "error", "socket", "reactor"]),
+    ("load", &["buffer", "error", "sys", "socket", "reactor"]),
     ("lab", &["error", "events", "socket", "select", "selector", "load"]),
     ("cli", &[]),
     ("main", &["cli"]),

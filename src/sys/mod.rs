@@ -37,6 +37,8 @@ mod limits;
 pub(crate) mod option;
 pub(crate) mod platform;
 mod poll;
+#[cfg(feature = "cli")]
+pub(crate) mod process;
 mod select;
 pub(crate) mod socket;
 mod source;
@@ -52,6 +54,8 @@ pub use source::{AsSource, RawSource};
 pub use waker::Waker;
 
 pub(crate) use affinity::pin_thread;
+#[cfg(feature = "cli")]
+pub(crate) use affinity::processors;
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
 pub(crate) use wait::{Woken, wait_readable, wait_writable};

@@ -1,0 +1,3 @@
+//! Measuring servers.
+
+pub mod pair;
