@@ -39,5 +39,19 @@ macro_rules! experiments {
 }
 
 experiments! {
+    reuseaddr "reuseaddr"
+    reuseport_connect "reuseport-connect"
+    reuseport_spread "reuseport-spread"
+    self_connect "self-connect"
+    reach "reach"
+    privileged_port "privileged-port"
+    backlog "backlog"
+    defer_accept "defer-accept"
     connect_twice "connect-twice"
+    buffers "buffers"
+    autotuning "autotuning"
+    nagle "nagle"
+    coalescing "coalescing"
+    partial_send "partial-send"
+    notsent_lowat "notsent-lowat"
 }

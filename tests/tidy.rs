@@ -23,7 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["buffer", "error"]),
     ("reactor", &["buffer", "error", "events", "selector", "socket"]),
     ("apps", &["error", "events", "buffer", "sys", "selector", "select", "socket", "message", "reactor"]),
-    ("load", &["buffer", "error", "sys", "socket", "reactor"]),
+    // Datagrams do not go through the loop: a generator of them watches its sockets with a selector of its own. Pairing servers takes processes and their clocks.
+    ("load", &["buffer", "error", "events", "sys", "selector", "socket", "reactor"]),
     ("lab", &["error", "events", "socket", "select", "selector", "load"]),
     ("cli", &[]),
     ("main", &["cli"]),

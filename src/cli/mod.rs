@@ -10,6 +10,8 @@ mod http_get;
 mod limits;
 mod multiconn;
 mod output;
+#[allow(dead_code)]
+mod plot;
 mod relay;
 mod serving;
 mod signals;

@@ -1,10 +1,16 @@
 //! What experiments stand on: listeners and connections on loopback, with a limit on every wait.
 
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{Obstacle, Seen, Trial};
+use crate::events::EVENT_WRITE;
+use crate::selector::PollSelector;
+use crate::socket::{Flags, Transfer, pause, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,4 +61,88 @@ pub(super) fn patient(socket: Socket) -> io::Result<Socket> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     Ok(socket)
+}
+
+/// What a call came to: `done` where it did not fail, else the errno. It holds where that is the errno expected, or none as expected.
+pub(super) fn answer(outcome: io::Result<()>, expected: Option<i32>, done: &str) -> Seen {
+    match outcome {
+        Ok(()) => Seen { found: done.into(), holds: expected.is_none() },
+        Err(error) => Seen { found: errno_name(&error), holds: expected.is_some() && error.raw_os_error() == expected },
+    }
+}
+
+/// The name that manual pages give to an errno, as far as experiments meet it; else what the system says.
+pub(super) fn errno_name(error: &io::Error) -> String {
+    let name = match error.raw_os_error() {
+        Some(libc::EACCES) => "EACCES",
+        Some(libc::EADDRINUSE) => "EADDRINUSE",
+        Some(libc::EADDRNOTAVAIL) => "EADDRNOTAVAIL",
+        Some(libc::ECONNREFUSED) => "ECONNREFUSED",
+        Some(libc::ECONNRESET) => "ECONNRESET",
+        Some(libc::EISCONN) => "EISCONN",
+        _ => return error.to_string(),
+    };
+    name.into()
+}
+
+/// The numbers of a kernel parameter, like `net.core.rmem_max`; lacking where there is none of this name.
+pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
+    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+    let text =
+        fs::read_to_string(path).map_err(|_| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
+    Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+}
+
+/// Looks every millisecond, and answers whether it came to be so within [`PATIENCE`].
+pub(super) fn comes_true(mut looks: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let end = Instant::now() + PATIENCE;
+    while !looks()? {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        pause(Duration::from_millis(1))?;
+    }
+    Ok(true)
+}
+
+/// Longer than a delayed acknowledgement, for which the sender on loopback may have to wait before its buffer has room again.
+pub(super) const SETTLED: Duration = Duration::from_millis(60);
+
+/// Whether a socket is writable, or becomes so within this time.
+pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
+    let mut selector = PollSelector::new()?;
+    selector.register(socket, EVENT_WRITE, ())?;
+    Ok(!selector.select(within)?.is_empty())
+}
+
+/// Sends until the kernel has taken no more for this long, or `most` bytes were taken. Answers how many.
+pub(super) fn fill(socket: &Socket, most: usize, quiet: Duration) -> io::Result<usize> {
+    let (start, mut taken) = (Instant::now(), 0);
+    while taken < most && start.elapsed() < PATIENCE {
+        match send_with(socket, &[0; 4096], Flags::DONTWAIT)? {
+            Transfer::Moved(n) => taken += n,
+            _ if is_writable(socket, quiet)? => {}
+            _ => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// Two blocking ends of a connection, the dialled one first, of which the client's SO_SNDBUF and the server's SO_RCVBUF were set to this.
+pub(super) fn sized_pair(trial: &mut Trial, bytes: usize) -> Result<(Socket, Socket), Obstacle> {
+    let ((listener, address), client) = (listener(1)?, tcp()?);
+    trial.set("client", &client, "SO_SNDBUF", bytes)?;
+    trial.set("listener", &listener, "SO_RCVBUF", bytes)?;
+    client.connect(&address.into())?;
+    let (server, _) = listener.accept()?;
+    Ok((client, patient(server)?))
+}
+
+/// Receives what is there, and answers how many bytes that were.
+pub(super) fn drain(socket: &Socket) -> io::Result<usize> {
+    let (mut received, mut bytes) = (0, [0; 65_536]);
+    while let Transfer::Moved(n) = receive_with(socket, &mut bytes, Flags::DONTWAIT)? {
+        received += n;
+    }
+    Ok(received)
 }

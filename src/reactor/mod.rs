@@ -282,6 +282,12 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
         next.is_some()
     }
 
+    /// The socket of a connection or a listener, to ask the kernel about it or to set an option. Whoever receives or sends there comes between the loop and
+    /// the protocol.
+    pub fn socket(&self, key: Key) -> Option<&Socket> {
+        self.selector.get_key(key).map(|entry| entry.fileobj())
+    }
+
     /// A handle that ends the loop from outside.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -303,11 +309,21 @@ impl<P: Protocol, B: Backend> Reactor<P, B> {
     /// # Errors
     /// The wait failed, or a listener cannot be used any more (it is dropped, the rest stays); nothing a peer does is an error here.
     pub fn turn(&mut self) -> io::Result<bool> {
+        self.turn_within(None)
+    }
+
+    /// As [`turn`](Reactor::turn), but waits no longer than this: for a program that has something of its own to do then. A loop with nothing in it does not wait.
+    ///
+    /// # Errors
+    /// As `turn`.
+    #[inline]
+    pub fn turn_within(&mut self, most: impl Into<Option<Duration>>) -> io::Result<bool> {
+        let most = most.into();
         let count = if !self.look_up {
-            self.wait(None)?
+            self.wait(most)?
         } else {
             match self.look_up()? {
-                ControlFlow::Continue(timeout) => self.wait(timeout)?,
+                ControlFlow::Continue(timeout) => self.wait(timeout.into_iter().chain(most).min())?,
                 ControlFlow::Break(()) => return Ok(false),
             }
         };

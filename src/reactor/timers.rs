@@ -32,7 +32,8 @@ impl<P, B> Timers<P, B> {
 }
 
 impl<P: Protocol, B: Backend> Reactor<P, B> {
-    /// Calls `job` from the loop once this time has passed, never early: to the millisecond where nothing else is to do, else after the turn that is under way.
+    /// Calls `job` from the loop once this time has passed, never early: where nothing else is to do as exactly as the system wakes a sleeper, else after the turn
+    /// that is under way. Linux wakes one up to 50 µs late unless told otherwise (the timer slack, prctl(2)); with epoll before Linux 5.11 it is a millisecond.
     ///
     /// A timer that is set keeps [`run`](Reactor::run) from ending, unless the loop [drains](super::Handle::drain). A time too long for the clock is for ever.
     ///

@@ -22,11 +22,13 @@ mod option;
 mod table;
 mod value;
 
+use std::ops::RangeInclusive;
 use std::{fmt, io};
 
 use socket2::Socket;
 
 use crate::error::{about, nearest};
+use crate::sys::option as number;
 pub use declared::Options;
 pub use option::{Kind, Level, Platform, Role, Scope, SocketOption, Unit, When, size};
 pub use value::Value;
@@ -115,4 +117,35 @@ fn put(socket: &Socket, option: &'static SocketOption, asked: Value) -> io::Resu
 pub fn dump(socket: &Socket) -> Vec<(&'static SocketOption, io::Result<Value>)> {
     let has = |option: &&SocketOption| option.applies_to(socket);
     all().iter().filter(has).map(|option| (option, option.get(socket))).collect()
+}
+
+/// Narrows the ports that a connect without bind, or a bind to port 0, is given one of (IP_LOCAL_PORT_RANGE, Linux 6.3). An end that lies outside of
+/// `net.ipv4.ip_local_port_range` is passed over.
+///
+/// # Errors
+/// `Unsupported` where the system has no such option; `EINVAL` for a range that is empty.
+///
+/// ```
+/// use selkey::socket::{Socket, options};
+/// use socket2::{Domain, Type};
+/// use std::io::ErrorKind;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+/// match options::local_ports(&socket, 40_000..=40_999) {
+///     Err(error) if error.kind() == ErrorKind::Unsupported => println!("{error}"),
+///     outcome => outcome?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn local_ports(socket: &Socket, ports: RangeInclusive<u16>) -> io::Result<()> {
+    let lacking =
+        || io::Error::new(io::ErrorKind::Unsupported, "IP_LOCAL_PORT_RANGE: this system lacks it (Linux 6.3)");
+    let option = number::IP_LOCAL_PORT_RANGE.ok_or_else(lacking)?;
+    let ends = u32::from(*ports.end()) << 16 | u32::from(*ports.start());
+    match number::set_int(socket, number::IPPROTO_IP, option, ends.cast_signed()) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Err(lacking()),
+        outcome => outcome,
+    }
 }

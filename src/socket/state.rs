@@ -124,6 +124,10 @@ pub struct State {
     pub bytes_acked: Option<u64>,
     /// Bytes that have arrived in order, read or not (Linux 4.1).
     pub bytes_received: Option<u64>,
+    /// Segments with data that were sent, those sent again included (Linux 4.6).
+    pub segments_sent: Option<u32>,
+    /// By how many bits the window that this end announces is shifted (RFC 7323, 2); settled in the handshake.
+    pub window_scale: Option<u8>,
     /// How fast bytes were delivered most recently, in bytes per second (Linux 4.9); `None` while nothing was measured.
     pub delivery_rate: Option<u64>,
 }
@@ -180,6 +184,8 @@ pub fn state(socket: &Socket) -> io::Result<State> {
         mss: None,
         bytes_acked: None,
         bytes_received: None,
+        segments_sent: None,
+        window_scale: None,
         delivery_rate: None,
     };
     if state == TcpState::Listen {
@@ -202,6 +208,8 @@ pub fn state(socket: &Socket) -> io::Result<State> {
     told.mss = info.mss();
     told.bytes_acked = info.bytes_acked();
     told.bytes_received = info.bytes_received();
+    told.segments_sent = info.segments_sent();
+    told.window_scale = info.window_scale();
     told.delivery_rate = info.delivery_rate().filter(|rate| *rate > 0);
     Ok(told)
 }
@@ -227,6 +235,8 @@ impl fmt::Display for State {
             ("largest segment", bytes(self.mss.map(u64::from))),
             ("acknowledged", bytes(self.bytes_acked)),
             ("received", bytes(self.bytes_received)),
+            ("segments sent", segments(self.segments_sent)),
+            ("window scale", self.window_scale.map(|n| n.to_string())),
             ("delivery rate", self.delivery_rate.map(|n| format!("{n} bytes/s"))),
         ] {
             if let Some(value) = value {

@@ -3,9 +3,10 @@
 //! `polling` 3.11 makes five system calls for a wait, retries after a signal, asks for urgent data and takes its notifier out of the
 //! shared set when a forked child drops its copy. Its instance is a plain epoll descriptor, so this file talks to that directly.
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{io, ptr};
 
 use libc::{EPOLLIN, EPOLLOUT, c_int, epoll_event};
 
@@ -40,11 +41,14 @@ impl Epoll {
             self.grow(max);
         }
         self.events.clear();
-        // SAFETY: the kernel writes at most `room` entries, and `grow` made place for them.
-        let count = ready_count(unsafe {
-            let list = self.events.as_mut_ptr();
-            libc::epoll_wait(self.poller.as_raw_fd(), list, self.room.min(most), timeout::millis(timeout))
-        })?;
+        let (list, room) = (self.events.as_mut_ptr(), self.room.min(most));
+        let fine = timeout::fine(timeout).and_then(|time| wait_finely(self.poller.as_raw_fd(), list, room, &time));
+        let count = match fine {
+            Some(count) => count,
+            // SAFETY: the kernel writes at most `room` entries, and `grow` made place for them.
+            None => unsafe { libc::epoll_wait(self.poller.as_raw_fd(), list, room, timeout::millis(timeout)) },
+        };
+        let count = ready_count(count)?;
         // SAFETY: the kernel has filled in that many entries, at most `room`.
         unsafe { self.events.set_len(count) };
         Ok(count)
@@ -58,6 +62,38 @@ impl Epoll {
         self.events.reserve(needed);
         self.room = needed as c_int;
     }
+}
+
+/// epoll_pwait2(2), which counts in nanoseconds: by its number, since a C library may be older than the kernel. `None` where the kernel has no such call
+/// (before Linux 5.11) or a sandbox forbids it; that is found out once. The list has place for `room` entries.
+#[cfg(target_os = "linux")]
+#[inline(never)]
+fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: &libc::timespec) -> Option<c_int> {
+    static ABSENT: AtomicBool = AtomicBool::new(false);
+    /// As the kernel has it on every processor.
+    #[repr(C)]
+    struct Time {
+        seconds: i64,
+        nanos: i64,
+    }
+    if ABSENT.load(Ordering::Relaxed) {
+        return None;
+    }
+    let time = Time { seconds: time.tv_sec.into(), nanos: time.tv_nsec.into() };
+    let no_mask = ptr::null::<libc::sigset_t>();
+    // SAFETY: the caller has made place for `room` entries; `time` lives through the call.
+    let count = unsafe { libc::syscall(libc::SYS_epoll_pwait2, set, list, room, &raw const time, no_mask, 0usize) };
+    if count < 0 && matches!(io::Error::last_os_error().raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) {
+        ABSENT.store(true, Ordering::Relaxed);
+        return None;
+    }
+    Some(count as c_int)
+}
+
+/// Android ends a program that makes a call it does not know.
+#[cfg(not(target_os = "linux"))]
+fn wait_finely(_set: c_int, _list: *mut epoll_event, _room: c_int, _time: &libc::timespec) -> Option<c_int> {
+    None
 }
 
 impl Backend for Epoll {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libc::{POLLIN, POLLOUT, c_short, pollfd};
 
-use super::{Backend, FdMap, RawSource, Report, WAKER_TOKEN, Waker, not_in_set, ready_count, timeout};
+use super::{Backend, FdMap, RawSource, Report, WAKER_TOKEN, Waker, not_in_set, platform, ready_count, timeout};
 use crate::events::{EVENT_READ, EVENT_WRITE, Events};
 
 /// Watches with poll(2): any descriptor, on every Unix; a wait costs what is registered.
@@ -62,10 +62,7 @@ impl Backend for Poll {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, max: usize, ready: &mut Vec<(u64, Events)>) -> io::Result<()> {
-        // SAFETY: pointer and length describe `watched`, which nobody else touches during the call.
-        let count = ready_count(unsafe {
-            libc::poll(self.watched.as_mut_ptr(), self.watched.len() as libc::nfds_t, timeout::millis(timeout))
-        })?;
+        let count = ready_count(poll(&mut self.watched, timeout))?;
         if count == 0 {
             return Ok(());
         }
@@ -87,6 +84,28 @@ impl Backend for Poll {
         let waker = Waker::new()?;
         self.insert(waker.as_fd().as_raw_fd(), WAKER_TOKEN, EVENT_READ);
         Ok(self.waker.insert(waker).clone())
+    }
+}
+
+platform::on_epoll! {
+    /// poll(2), or ppoll(2) where a part of a millisecond is asked for.
+    fn poll(watched: &mut [pollfd], timeout: Option<Duration>) -> libc::c_int {
+        let (list, length) = (watched.as_mut_ptr(), watched.len() as libc::nfds_t);
+        // SAFETY: pointer and length describe `watched`, which nobody else touches during the call; a null pointer changes no signal mask.
+        unsafe {
+            match timeout::fine(timeout) {
+                Some(time) => libc::ppoll(list, length, &time, std::ptr::null()),
+                None => libc::poll(list, length, timeout::millis(timeout)),
+            }
+        }
+    }
+}
+
+platform::on_kqueue! {
+    fn poll(watched: &mut [pollfd], timeout: Option<Duration>) -> libc::c_int {
+        let (list, length) = (watched.as_mut_ptr(), watched.len() as libc::nfds_t);
+        // SAFETY: pointer and length describe `watched`, which nobody else touches during the call.
+        unsafe { libc::poll(list, length, timeout::millis(timeout)) }
     }
 }
 

@@ -23,6 +23,7 @@ const ROOM: usize = 192;
 /// Where the fields lie, the same on every architecture: `struct tcp_info` of linux/tcp.h.
 const STATE: usize = 0;
 const RETRANSMITS: usize = 2;
+const WINDOW_SCALES: usize = 6;
 const SND_MSS: usize = 16;
 const UNACKED: usize = 24;
 const SACKED: usize = 28;
@@ -33,6 +34,7 @@ const SND_CWND: usize = 80;
 const TOTAL_RETRANS: usize = 100;
 const BYTES_ACKED: usize = 120;
 const BYTES_RECEIVED: usize = 128;
+const DATA_SEGS_OUT: usize = 156;
 const DELIVERY_RATE: usize = 160;
 
 impl TcpInfo {
@@ -41,6 +43,11 @@ impl TcpInfo {
     }
     pub(crate) fn retransmits(&self) -> Option<u8> {
         self.field(RETRANSMITS).map(u8::from_ne_bytes)
+    }
+    /// The shift of the window that this end announces: one of two bit fields in a byte.
+    pub(crate) fn window_scale(&self) -> Option<u8> {
+        let shift = if cfg!(target_endian = "big") { 0 } else { 4 };
+        self.field(WINDOW_SCALES).map(|[scales]| scales >> shift & 0xf)
     }
     pub(crate) fn mss(&self) -> Option<u32> {
         self.word(SND_MSS)
@@ -77,6 +84,9 @@ impl TcpInfo {
     }
     pub(crate) fn bytes_received(&self) -> Option<u64> {
         self.long(BYTES_RECEIVED)
+    }
+    pub(crate) fn segments_sent(&self) -> Option<u32> {
+        self.word(DATA_SEGS_OUT)
     }
     /// Bytes per second.
     pub(crate) fn delivery_rate(&self) -> Option<u64> {
@@ -180,6 +190,7 @@ mod tests {
         same!(
             STATE tcpi_state,
             RETRANSMITS tcpi_retransmits,
+            WINDOW_SCALES tcpi_snd_rcv_wscale,
             SND_MSS tcpi_snd_mss,
             UNACKED tcpi_unacked,
             SACKED tcpi_sacked,
@@ -190,6 +201,7 @@ mod tests {
             TOTAL_RETRANS tcpi_total_retrans,
             BYTES_ACKED tcpi_bytes_acked,
             BYTES_RECEIVED tcpi_bytes_received,
+            DATA_SEGS_OUT tcpi_data_segs_out,
             DELIVERY_RATE tcpi_delivery_rate,
         );
     }

@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
+use super::platform;
+
 /// Milliseconds for epoll_wait(2) and poll(2); -1 waits as long as it takes.
 pub(super) fn millis(timeout: Option<Duration>) -> libc::c_int {
     let Some(timeout) = timeout else { return -1 };
     let millis =
         timeout.as_secs().saturating_mul(1_000).saturating_add(u64::from(timeout.subsec_nanos().div_ceil(1_000_000)));
     libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX)
+}
+
+platform::on_epoll! {
+    /// A timeout that has a part of a millisecond, which epoll_wait(2) and poll(2) would round up. Beyond some days nobody asks for that.
+    #[inline(always)]
+    pub(super) fn fine(timeout: Option<Duration>) -> Option<libc::timespec> {
+        const DAYS: u64 = 1 << 20;
+        let timeout = timeout.filter(|time| time.subsec_nanos() % 1_000_000 > 0 && time.as_secs() < DAYS)?;
+        Some(libc::timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos() as _ })
+    }
 }
 
 /// Seconds and microseconds for select(2). Clamped where milliseconds are, since systems differ in what they take.
@@ -21,6 +33,16 @@ pub(super) fn timeval(timeout: Duration) -> libc::timeval {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    platform::on_epoll! {
+        #[test]
+        fn a_part_of_a_millisecond_is_known() {
+            let nanos = |t| fine(Some(t)).map(|time| (time.tv_sec, time.tv_nsec));
+            assert_eq!(nanos(Duration::from_nanos(3_000_000_001)), Some((3, 1)));
+            assert_eq!([Duration::ZERO, Duration::from_millis(7), Duration::MAX].map(nanos), [None; 3]);
+            assert!(fine(None).is_none());
+        }
+    }
 
     #[test]
     fn rounds_up_and_clamps() {

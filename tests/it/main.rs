@@ -7,6 +7,8 @@ mod contract;
 mod fork;
 mod harness;
 mod limits;
+#[cfg(feature = "cli")]
+mod load;
 mod message;
 mod options;
 #[cfg(target_os = "linux")]

@@ -1,9 +1,7 @@
 //! connect-twice: a second connect on a connected socket.
 
-use std::io;
-
-use crate::lab::ground::{listener, tcp};
-use crate::lab::{Claim, Experiment, Finding, Seen, Trial};
+use crate::lab::ground::{answer, listener, tcp};
+use crate::lab::{Claim, Experiment, Finding, Trial};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "connect-twice",
@@ -29,10 +27,5 @@ fn is_refused(trial: &mut Trial) -> Finding {
     trial.state("after the first connect", &client);
     let other = tcp()?;
     let again = trial.turn(&client, &other).connect(&address.into());
-    let errno = again.err().and_then(|error| error.raw_os_error());
-    Ok(match errno {
-        None => Seen { found: "connected".into(), holds: false },
-        Some(libc::EISCONN) => Seen { found: "EISCONN".into(), holds: true },
-        Some(errno) => Seen { found: io::Error::from_raw_os_error(errno).to_string(), holds: false },
-    })
+    Ok(answer(again, Some(libc::EISCONN), "connected"))
 }

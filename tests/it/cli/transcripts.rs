@@ -58,15 +58,42 @@ pub fn is_servers<S: AsRef<str>>(lines: &[S], connections: usize) {
     assert_eq!(told, lines.len());
 }
 
+/// The lines of the demo under a heading that begins so: the server's, the client's, and how many there are in all.
+fn demonstrated<'a>(lines: &'a [String], heading: &str) -> (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>) {
+    let from = lines.iter().position(|line| line.starts_with(&format!("== {heading}"))).unwrap();
+    let part = || lines[from + 1..].iter().map(String::as_str).take_while(|line| !line.is_empty());
+    let side = |label: &str| part().filter_map(|line| line.strip_prefix(label)).collect();
+    let neither = part().filter(|line| !line.starts_with("server  ") && !line.starts_with("client  "));
+    (side("server  "), side("client  "), neither.collect())
+}
+
 #[test]
-fn the_demo_shows_both_sides_and_that_every_byte_came_back() {
+fn the_demo_shows_both_sides_of_every_pair() {
     let lines = Program::start(&["demo"]).succeed();
-    let side = |label: &str| -> Vec<&str> { lines.iter().filter_map(|line| line.strip_prefix(label)).collect() };
-    let (server, client) = (side("server  "), side("client  "));
+
+    let (server, client, rest) = demonstrated(&lines, "multiconn-server");
     let address = server[0].strip_prefix("Listening on ").unwrap().parse().unwrap();
     is_servers(&server[1..], 3);
     is_clients(&client, address, 3);
-    assert_eq!(lines[server.len() + client.len()..], ["", "Every byte came back: 132 on 3 connections."]);
+    assert_eq!(rest, ["Every byte came back: 132 on 3 connections."]);
+
+    let (server, client, _) = demonstrated(&lines, "echo-server");
+    assert!(server[1].starts_with("Connected by 127.0.0.1:"));
+    assert_eq!(client, ["Received b'Hello, world'"]);
+
+    let (server, client, _) = demonstrated(&lines, "hello-server");
+    assert_eq!(client, ["Welcome!", "Hello, Michael!", "Hello, Tracy!", "Hello, Sarah!"]);
+    assert!(server.last().unwrap().ends_with(" closed."));
+
+    let (server, client, _) = demonstrated(&lines, "app-server");
+    assert!(client.contains(&"Got result: Follow the white rabbit. 🐰"), "{client:?}");
+    assert!(client.contains(&"Got response: b'First 10 bytes of request: testqwerty'"), "{client:?}");
+    assert_eq!(server.iter().filter(|line| line.starts_with("Closing connection to ")).count(), 2);
+
+    let (server, client, _) = demonstrated(&lines, "udp-server");
+    assert!(server[1].starts_with("Echoing b'Hello, world' to "));
+    assert!(client[1].starts_with("Received b'Hello, world' from "));
+    assert!(client[3].starts_with("Received b'' from "));
 }
 
 #[test]

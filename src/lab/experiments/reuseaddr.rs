@@ -1,0 +1,100 @@
+//! reuseaddr: a port that is still taken after its server ended.
+
+use std::net::{Shutdown, SocketAddr};
+
+use crate::lab::ground::{PATIENCE, answer, any_port, bound, patient, tcp};
+use crate::lab::{Claim, Experiment, Finding, Obstacle, Trial};
+use crate::socket::receive_some;
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "reuseaddr",
+    question: "Why can a server that was stopped not be started again at once, and what does SO_REUSEADDR change?",
+    claims: &[
+        Claim {
+            says: "After a server closed its connection first, its port cannot be bound again without SO_REUSEADDR.",
+            expected: "EADDRINUSE",
+            control: "the client closes first",
+            check: is_taken,
+        },
+        Claim {
+            says: "With SO_REUSEADDR on both listeners it can, though the connection is in TIME_WAIT.",
+            expected: "bound and listening",
+            control: "the new listener has it off",
+            check: is_bound_again,
+        },
+        Claim {
+            says: "On Linux the new listener's SO_REUSEADDR does not help where the earlier one had it off.",
+            expected: "EADDRINUSE",
+            control: "the earlier listener has it on, too",
+            check: takes_both,
+        },
+        Claim {
+            says: "SO_REUSEADDR does not let a second listener onto the port of one that lives.",
+            expected: "EADDRINUSE",
+            control: "both have SO_REUSEPORT on instead",
+            check: is_no_second_listener,
+        },
+    ],
+    explanation: "The end of a connection that says first that it sends no more (the active close) stays in TIME_WAIT for a while after \
+        both have closed: it must be able to repeat its last acknowledgement, and segments that are late must not reach a later connection of \
+        the same two addresses. Linux keeps it for 60 seconds. No process has a descriptor of it, but the local port is taken, and bind answers \
+        EADDRINUSE. Where the client closes first the wait is on the client's side, at a port that nobody misses.\n\n\
+        SO_REUSEADDR, set before bind, says that connections which are left over do not matter. On Linux both sockets must have it, the earlier \
+        listener (whose connections inherited it) and the new one. So a server sets it always. It does not let two servers share a \
+        port: while a listener is there, a second one is refused, which is SO_REUSEPORT's matter. On Windows the option of the same name means something else.",
+    sources: &["socket(7), SO_REUSEADDR", "bind(2), EADDRINUSE", "RFC 9293, 3.6.1"],
+};
+
+fn is_taken(trial: &mut Trial) -> Finding {
+    let server_first = trial.turn(true, false);
+    bind_again(trial, false, false, server_first, Some(libc::EADDRINUSE))
+}
+
+fn is_bound_again(trial: &mut Trial) -> Finding {
+    let new = trial.turn(true, false);
+    bind_again(trial, true, new, true, None)
+}
+
+fn takes_both(trial: &mut Trial) -> Finding {
+    let earlier = trial.turn(false, true);
+    bind_again(trial, earlier, true, true, Some(libc::EADDRINUSE))
+}
+
+fn is_no_second_listener(trial: &mut Trial) -> Finding {
+    let option = trial.turn("SO_REUSEADDR", "SO_REUSEPORT");
+    let (first, second) = (tcp()?, tcp()?);
+    trial.set("first listener", &first, option, true)?;
+    trial.set("second listener", &second, option, true)?;
+    first.bind(&any_port().into())?;
+    first.listen(1)?;
+    let again = second.bind(&first.local_addr()?).and_then(|()| second.listen(1));
+    Ok(answer(again, Some(libc::EADDRINUSE), "bound and listening"))
+}
+
+/// A server serves one connection and ends; then another is to listen on its port. With SO_REUSEADDR or without, the earlier and the new one.
+fn bind_again(trial: &mut Trial, earlier: bool, new: bool, server_first: bool, expected: Option<i32>) -> Finding {
+    let address = serve_one(trial, earlier, server_first)?;
+    let listener = tcp()?;
+    trial.set("new listener", &listener, "SO_REUSEADDR", new)?;
+    let again = listener.bind(&address.into()).and_then(|()| listener.listen(1));
+    Ok(answer(again, expected, "bound and listening"))
+}
+
+/// Where the server was. All of its sockets are closed.
+fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<SocketAddr, Obstacle> {
+    let (listener, client) = (tcp()?, tcp()?);
+    trial.set("earlier listener", &listener, "SO_REUSEADDR", reuse)?;
+    listener.bind(&any_port().into())?;
+    listener.listen(1)?;
+    let address = bound(&listener)?;
+    client.connect(&address.into())?;
+    let server = patient(listener.accept()?.0)?;
+    let (first, second) = if server_first { (server, client) } else { (client, server) };
+    first.shutdown(Shutdown::Write)?;
+    receive_some(&second, &mut [0], PATIENCE)?;
+    trial.state("the end that closed first, before the other closes", &first);
+    // Its close waits until the last acknowledgement is there: what is left of the connection is then on the other side alone.
+    second.set_linger(Some(PATIENCE))?;
+    drop(second);
+    Ok(address)
+}
