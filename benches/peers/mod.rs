@@ -26,14 +26,18 @@ pub struct Peer {
 }
 
 enum How {
-    /// Runs on this listener for ever, in this program started once more.
-    Here(fn(TcpListener)),
+    /// Runs on this listener for ever, in this program started once more with this word.
+    Here(&'static str, fn(TcpListener)),
     /// A Python program of this directory, with these words behind the port; it needs the module named last.
     Python(&'static str, &'static [&'static str], &'static str),
 }
 
 const fn here(name: &'static str, lots: usize, serve: fn(TcpListener)) -> Peer {
-    Peer { name, how: How::Here(serve), lots }
+    Peer { name, how: How::Here("serve", serve), lots }
+}
+
+const fn app(name: &'static str, lots: usize, serve: fn(TcpListener)) -> Peer {
+    Peer { name, how: How::Here("serve-app", serve), lots }
 }
 
 /// Echo servers; the first is what the others are measured against.
@@ -51,8 +55,8 @@ pub const ECHO: &[Peer] = &[
 
 /// Servers of the application protocol; the first is what the others are measured against.
 pub const APP: &[Peer] = &[
-    here("selkey", 10, selkey::serve_app),
-    here("tokio + serde_json", 5, app_tokio::serve),
+    app("selkey", 10, selkey::serve_app),
+    app("tokio + serde_json", 5, app_tokio::serve),
     Peer { name: "Python asyncio + json", how: How::Python("app_server.py", &[], "asyncio"), lots: 2 },
 ];
 
@@ -60,7 +64,7 @@ impl Peer {
     /// What starts it on the port that stands for `{port}`; `None` where the system has not what it needs.
     pub fn command(&self) -> Option<Vec<String>> {
         let words = match self.how {
-            How::Here(_) => vec![env::current_exe().unwrap().to_str()?.to_owned(), "serve".into(), self.name.into()],
+            How::Here(word, _) => vec![env::current_exe().unwrap().to_str()?.to_owned(), word.into(), self.name.into()],
             How::Python(file, _, needs) => {
                 let import = ["-c", &format!("import {needs}")];
                 let tried = Command::new("python3").args(import).stderr(Stdio::null()).status();
@@ -76,7 +80,7 @@ impl Peer {
     /// The other side of [`command`](Peer::command): runs the peer of this name here.
     pub fn serve(peers: &[Peer], name: &str, port: &str) {
         let peer = peers.iter().find(|peer| peer.name == name).expect("a peer's name");
-        let How::Here(serve) = peer.how else { panic!("{name} is another program") };
+        let How::Here(_, serve) = peer.how else { panic!("{name} is another program") };
         let port: u16 = port.parse().expect("a port");
         let listener = Socket::from(TcpListener::bind(("127.0.0.1", port)).unwrap());
         // A thousand connections come at once.

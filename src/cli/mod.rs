@@ -3,6 +3,7 @@
 mod address;
 mod app;
 mod backend;
+mod bench;
 mod demo;
 mod echo;
 mod hello;
@@ -66,6 +67,8 @@ enum Command {
     HelloClient(hello::Client),
     /// Make a bad network between clients and a server: slow, late, in pieces, cut off
     Relay(relay::Relay),
+    /// What servers take and what they give: two side by side
+    Bench(bench::Bench),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
 }
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::HelloServer(server) => server.run(),
         Command::HelloClient(client) => client.run(),
         Command::Relay(relay) => relay.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Sockets(sockets) => sockets.run(),
     };
     match outcome {

@@ -19,3 +19,23 @@ pub fn complain(line: fmt::Arguments<'_>) {
 pub fn transcript(label: &'static str, quiet: bool) -> Transcript {
     if quiet { Transcript::silent() } else { Transcript::new(move |line| say(format_args!("{label}{line}"))) }
 }
+
+/// Lines of cells that stand under each other, two blanks apart; the columns of `right` end together.
+pub fn columns(lines: &[impl AsRef<[String]>], right: &[bool]) -> String {
+    let mut widths = vec![0; right.len()];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line.as_ref()) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.as_ref().iter().zip(&widths).zip(right);
+        let padded: Vec<_> = cells
+            .map(|((cell, &width), right)| if *right { format!("{cell:>width$}") } else { format!("{cell:<width$}") })
+            .collect();
+        text += padded.join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn processor_time_is_that_of_all_threads() {
         let before = cpu_time(id()).unwrap();
-        let spin = || while cpu_time(id()).unwrap() < before + Duration::from_millis(2) {};
+        let spin = move || while cpu_time(id()).unwrap() < before + Duration::from_millis(2) {};
         std::thread::spawn(spin).join().unwrap();
         assert!(cpu_time(id()).unwrap() >= before + Duration::from_millis(2));
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{End, Found, Row};
+use crate::cli::output::columns;
 
 const HEADER: [&str; 7] = ["Proto", "Recv-Q", "Send-Q", "Local Address", "Foreign Address", "State", "PID/Program"];
 /// Numbers stand on the right.
@@ -14,23 +15,8 @@ const LISTENS: &str = "In a LISTEN row a growing Recv-Q: connections wait becaus
 const HIDDEN: &str = "Not run as root: the programs of other users are not shown.";
 
 pub fn text(found: &Found) -> String {
-    let mut lines = vec![HEADER.map(str::to_owned)];
-    lines.extend(found.rows.iter().map(cells));
-    let mut widths = [0; 7];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(widths).zip(RIGHT);
-        let padded: Vec<_> = cells
-            .map(|((cell, width), right)| if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") })
-            .collect();
-        text += padded.join("  ").trim_end();
-        text.push('\n');
-    }
+    let lines: Vec<[String; 7]> = [HEADER.map(str::to_owned)].into_iter().chain(found.rows.iter().map(cells)).collect();
+    let mut text = columns(&lines, &RIGHT);
     let listens = found.rows.iter().any(|row| row.state == "LISTEN" && row.recv_q.is_some());
     let notes = [(true, GROWS), (listens, LISTENS), (found.programs_hidden, HIDDEN)];
     for (_, note) in notes.iter().filter(|(shown, _)| *shown) {

@@ -5,15 +5,17 @@
 //! worth some per cent, too, so all are started anew in several lots, in another order each time.
 //!
 //! ```no_run
-//! use selkey::load::pair::{Clients, Figures, Plan, Server, Side, measure};
+//! use selkey::load::Echo;
+//! use selkey::load::pair::{Figures, Pairing, Scenario, Side, measure};
 //! use std::net::SocketAddr;
 //!
-//! # fn clients(_: SocketAddr) -> std::io::Result<Clients> { unimplemented!() }
 //! # fn main() -> std::io::Result<()> {
 //! let words = |command: &str| command.split(' ').map(str::to_owned).collect();
+//! let fifty = Scenario::named("fifty").unwrap();
+//! let clients = |address: SocketAddr| fifty.clients(address, Echo::new(fifty.size));
 //! let sides = ["./old-server {port}", "./new-server {port}"];
 //! let sides = sides.map(|command| Side { command: words(command), lots: usize::MAX, clients: &clients });
-//! let paired = measure(&Plan::default(), &sides, &mut |_, _| Ok(()))?;
+//! let paired = measure(&Pairing::default(), &sides, &mut |_, _| Ok(()))?;
 //! let ratio = paired.ratio(1, 0, Figures::cpu).unwrap();
 //! println!("{:.2} of the old one's CPU time, {:?}", ratio.median, ratio.verdict(paired.floor(Figures::cpu)));
 //! # Ok(())
@@ -21,6 +23,7 @@
 //! ```
 
 mod processors;
+mod scenario;
 mod server;
 mod spread;
 
@@ -29,12 +32,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use processors::{Pinned, processors};
+pub use scenario::Scenario;
 pub use server::{PORT, Server};
 pub use spread::{NOISE, Spread, Verdict, alternate};
 
 /// How servers are measured.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Pairing {
     /// How often all are started anew. Default: 5.
     pub lots: usize,
     /// Slices of each in a lot. Default: 8.
@@ -49,14 +53,14 @@ pub struct Plan {
     pub patience: Duration,
 }
 
-impl Default for Plan {
+impl Default for Pairing {
     /// Servers on the first processor that this thread may use and clients on the second, where there are two and the system can say so.
-    fn default() -> Plan {
+    fn default() -> Pairing {
         let (server, client) = match processors().as_deref() {
             Ok([server, client, ..]) => (vec![*server], vec![*client]),
             _ => (Vec::new(), Vec::new()),
         };
-        Plan {
+        Pairing {
             lots: 5,
             rounds: 8,
             slice: Duration::from_millis(40),
@@ -131,7 +135,7 @@ impl Figures {
 /// # Errors
 /// A server cannot be started, see [`Server::start`], or clients fail; the error quotes the command.
 pub fn measure(
-    plan: &Plan,
+    plan: &Pairing,
     sides: &[Side<'_>],
     tell: &mut dyn FnMut(usize, usize) -> io::Result<()>,
 ) -> io::Result<Paired> {

@@ -1,21 +1,25 @@
 //! A server in a process of its own: started where it is told, asked for its time, ended with all that it started.
 
 use std::io::{self, ErrorKind, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Type};
+
 use super::processors::Pinned;
+use crate::socket::Socket;
 use crate::sys::process;
 
 /// What stands for the port in a command.
 pub const PORT: &str = "{port}";
 
-/// How often another port is tried when the server says that the first was taken meanwhile.
-const ATTEMPTS: usize = 3;
+/// Ports that are tried while a server says that they are in use, the first of them held meanwhile.
+const ATTEMPTS: usize = 4;
+const HELD: usize = 2;
 /// A server that does not end by SIGTERM is ended by SIGKILL after this.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// How much of what a server says last is kept.
@@ -49,7 +53,8 @@ impl Server {
     ) -> io::Result<Server> {
         let mut attempt = 1;
         loop {
-            match Server::start_once(words, processors, patience, goes_on)? {
+            let port = Port::free(attempt <= HELD)?;
+            match Server::start_once(words, processors, patience, &port, goes_on)? {
                 Ok(server) => return Ok(server),
                 Err(error) if attempt == ATTEMPTS || !error.to_string().to_lowercase().contains("in use") => {
                     return Err(error);
@@ -64,9 +69,9 @@ impl Server {
         words: &[String],
         processors: &[usize],
         patience: Duration,
+        &Port { address, .. }: &Port,
         goes_on: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<io::Result<Server>> {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let words: Vec<String> = words.iter().map(|word| word.replace(PORT, &address.port().to_string())).collect();
         let command = words.join(" ");
         let failed = |kind, what: String| io::Error::new(kind, format!("'{}' {what}", command.escape_debug()));
@@ -168,6 +173,23 @@ impl Drop for Server {
             let _ = process::signal_group(id, process::SIGKILL);
             let _ = self.child.wait();
         }
+    }
+}
+
+/// A free port of 127.0.0.1.
+struct Port {
+    address: SocketAddr,
+    /// Keeps it from being given to another program. On Linux a server that sets SO_REUSEADDR, as most do, can listen there nevertheless; any other says that it is in use.
+    _held: Option<Socket>,
+}
+
+impl Port {
+    fn free(held: bool) -> io::Result<Port> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
+        Ok(Port { address, _held: held.then_some(socket) })
     }
 }
 
