@@ -33,8 +33,12 @@ fn main() {
         _ => {}
     }
     let mode = Mode::from_args();
-    let sections: [(&str, fn(&Pairing) -> String); 4] =
-        [("echo", cells::echo), ("app", cells::app), ("generator", generator::measured), ("options", options::measured)];
+    let sections: [(&str, fn(&Pairing) -> String); 4] = [
+        ("echo", cells::echo),
+        ("app", cells::app),
+        ("generator", generator::measured),
+        ("options", options::measured),
+    ];
     for (name, section) in sections {
         // The name of a scenario picks the echo.
         if filter().is_none_or(|filter| filter == name || (name == "echo" && cells::is_scenario(&filter))) {

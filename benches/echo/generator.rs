@@ -17,13 +17,17 @@ const WANTED: f64 = 0.90;
 /// The rate at which the same bare server is asked.
 pub fn measured(pairing: &Pairing) -> String {
     let progress = Progress::new();
-    let mut rows = vec![["The generator's rate / bare libc's", "floor", "ratio", "spread", ""].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["The generator's rate / bare libc's", "floor", "ratio", "spread", ""].map(str::to_owned).to_vec()];
     for scenario in ["one", "fifty", "pipelined"].map(|name| Scenario::named(name).unwrap()) {
         progress.show(&format!("generator, {scenario}"));
         let ours = |address| scenario.clients(address, Echo::new(scenario.size));
         let bare = |address| Ok(bare(&scenario, address));
         let side = |clients| Side { command: ECHO[0].command().unwrap(), lots: usize::MAX, clients };
-        let paired = measure(pairing, &[side(&bare as &dyn Fn(SocketAddr) -> io::Result<Clients>), side(&ours)], &mut |_, _| Ok(()));
+        let paired =
+            measure(pairing, &[side(&bare as &dyn Fn(SocketAddr) -> io::Result<Clients>), side(&ours)], &mut |_, _| {
+                Ok(())
+            });
         let paired = paired.unwrap();
         let (rate, floor) = (paired.ratio(1, 0, Figures::rate).unwrap(), paired.floor(Figures::rate));
         let verdict = match floor.verdict(floor) {

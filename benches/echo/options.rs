@@ -15,7 +15,8 @@ pub fn measured(pairing: &Pairing) -> String {
         let busy = program(&["--busy-poll", "50"]);
         let [floor, slower] = pair(pairing, &scenario, [ECHO[0].command().unwrap(), busy], Figures::p50);
         // How much sooner, so the other way round.
-        let sooner = |spread: Spread| Spread { low: 1.0 / spread.high, median: 1.0 / spread.median, high: 1.0 / spread.low };
+        let sooner =
+            |spread: Spread| Spread { low: 1.0 / spread.high, median: 1.0 / spread.median, high: 1.0 / spread.low };
         let name = "median answer sooner than bare epoll's, --busy-poll 50";
         rows.push(row(name, [floor, slower].map(sooner), "1.30 or more"));
     } else {
@@ -36,7 +37,12 @@ fn program(options: &[&str]) -> Vec<String> {
 }
 
 /// The floor, and the second against the first.
-fn pair(pairing: &Pairing, scenario: &Scenario, commands: [Vec<String>; 2], figure: fn(&Figures) -> f64) -> [Spread; 2] {
+fn pair(
+    pairing: &Pairing,
+    scenario: &Scenario,
+    commands: [Vec<String>; 2],
+    figure: fn(&Figures) -> f64,
+) -> [Spread; 2] {
     let clients = |address| scenario.clients(address, Echo::new(scenario.size));
     let sides = commands.map(|command| Side { command, lots: usize::MAX, clients: &clients });
     let paired = measure(pairing, &sides, &mut |_, _| Ok(())).unwrap();

@@ -53,7 +53,9 @@ impl Generator {
                 let at = event.u64 as usize;
                 let fd = self.streams[at].as_raw_fd();
                 // SAFETY: the buffer has room for as much as is asked for.
-                let n = unsafe { libc::recv(fd, self.back.as_mut_ptr() as *mut c_void, self.back.len(), libc::MSG_DONTWAIT) };
+                let n = unsafe {
+                    libc::recv(fd, self.back.as_mut_ptr() as *mut c_void, self.back.len(), libc::MSG_DONTWAIT)
+                };
                 assert!(n > 0, "the server hung up");
                 let n = n as usize;
                 assert!(self.back[..n] == self.expected[..n], "something else came back");

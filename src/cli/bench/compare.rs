@@ -155,7 +155,8 @@ impl Compare {
     fn scenarios(&self) -> Vec<Scenario> {
         let asked = [self.connections, self.in_flight, self.size];
         let mut scenarios: Vec<Scenario> = if asked.iter().any(Option::is_some) {
-            let [connections, in_flight, size] = [(0, 1), (1, 1), (2, 64)].map(|(at, default)| asked[at].unwrap_or(default));
+            let [connections, in_flight, size] =
+                [(0, 1), (1, 1), (2, 64)].map(|(at, default)| asked[at].unwrap_or(default));
             vec![Scenario { name: "", connections, in_flight, size, per_connection: None }]
         } else if self.scenario.is_empty() {
             Scenario::named("fifty").into_iter().collect()

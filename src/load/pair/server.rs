@@ -20,6 +20,10 @@ pub const PORT: &str = "{port}";
 /// Ports that are tried while a server says that they are in use, the first of them held meanwhile.
 const ATTEMPTS: usize = 4;
 const HELD: usize = 2;
+/// Between two looks whether it listens.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// In this time a server says that its port is in use, if it is.
+const SETTLED: Duration = Duration::from_millis(100);
 /// A server that does not end by SIGTERM is ended by SIGKILL after this.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 /// How much of what a server says last is kept.
@@ -69,9 +73,10 @@ impl Server {
         words: &[String],
         processors: &[usize],
         patience: Duration,
-        &Port { address, .. }: &Port,
+        port: &Port,
         goes_on: &mut dyn FnMut() -> io::Result<()>,
     ) -> io::Result<io::Result<Server>> {
+        let address = port.address;
         let words: Vec<String> = words.iter().map(|word| word.replace(PORT, &address.port().to_string())).collect();
         let command = words.join(" ");
         let failed = |kind, what: String| io::Error::new(kind, format!("'{}' {what}", command.escape_debug()));
@@ -88,24 +93,30 @@ impl Server {
         let last_words = LastWords::of(child.stderr.take());
         let processes = vec![child.id()];
         let mut server = Server { child, address, command: command.clone(), processes, last_words };
-        let (start, mut pause) = (Instant::now(), Duration::from_millis(1));
+        let (start, mut pause, mut is_there) = (Instant::now(), Duration::from_millis(1), false);
         loop {
             goes_on()?;
             if process::has_ended(server.child.id())? {
+                let _ = process::signal_group(server.child.id(), process::SIGKILL);
                 let status = server.child.wait()?;
                 let word = server.last_words.wait();
                 let what = format!("ended ({status}) before it listened on {address}{word}");
                 return Ok(Err(failed(ErrorKind::BrokenPipe, what)));
             }
-            if server.listens() {
+            if is_there {
                 return Ok(Ok(server));
             }
-            if start.elapsed() >= patience {
+            if server.listens() {
+                // Where another program took the port first, the server has yet to find out.
+                is_there = true;
+                pause = if port.held.is_some() { continue } else { SETTLED };
+            }
+            if start.elapsed() >= patience && !is_there {
                 let what = format!("does not listen on {address} after {patience:?}{}", server.last_words.say());
                 return Err(failed(ErrorKind::TimedOut, what));
             }
             thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(20));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -161,18 +172,18 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let id = self.child.id();
-        // As long as the child was not waited for the group's number is its own.
-        let ended = || process::has_ended(id).unwrap_or(true);
-        if let Ok(None) = self.child.try_wait() {
-            // Each fails where nobody is left, which is what is wanted.
-            let _ = process::signal_group(id, process::SIGTERM);
-            let start = Instant::now();
-            while !ended() && start.elapsed() < LAST_MOMENT {
-                thread::sleep(Duration::from_millis(2));
-            }
-            let _ = process::signal_group(id, process::SIGKILL);
-            let _ = self.child.wait();
+        // Once the child was waited for the number of its group may be somebody else's.
+        if process::has_ended(id).is_err() {
+            return;
         }
+        // Each fails where nobody is left, which is what is wanted.
+        let _ = process::signal_group(id, process::SIGTERM);
+        let start = Instant::now();
+        while !process::has_ended(id).unwrap_or(true) && start.elapsed() < LAST_MOMENT {
+            thread::sleep(Duration::from_millis(2));
+        }
+        let _ = process::signal_group(id, process::SIGKILL);
+        let _ = self.child.wait();
     }
 }
 
@@ -180,7 +191,7 @@ impl Drop for Server {
 struct Port {
     address: SocketAddr,
     /// Keeps it from being given to another program. On Linux a server that sets SO_REUSEADDR, as most do, can listen there nevertheless; any other says that it is in use.
-    _held: Option<Socket>,
+    held: Option<Socket>,
 }
 
 impl Port {
@@ -189,7 +200,7 @@ impl Port {
         socket.set_reuse_address(true)?;
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
         let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
-        Ok(Port { address, _held: held.then_some(socket) })
+        Ok(Port { address, held: held.then_some(socket) })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod app;
+mod bench;
 mod crowd;
 mod drain;
 mod echo;

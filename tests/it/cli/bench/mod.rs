@@ -1,0 +1,3 @@
+//! `bench`: servers that are measured.
+
+mod compare;
