@@ -4,8 +4,6 @@
 //! installed: system calls and user-space instructions; then criterion runs. Behind `--`, a first word that is no flag picks the tables and
 //! scenarios that have it in their name, and `--table` leaves the counting and criterion out.
 
-#[path = "../src/cli/bench/asking.rs"]
-mod asking;
 #[path = "echo/cells.rs"]
 mod cells;
 #[path = "echo/counts.rs"]
@@ -15,6 +13,8 @@ mod generator;
 #[path = "echo/options.rs"]
 mod options;
 mod peers;
+#[path = "../src/cli/bench/app.rs"]
+mod searches;
 mod support;
 #[path = "echo/throughput.rs"]
 mod throughput;

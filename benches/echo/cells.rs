@@ -7,8 +7,8 @@ use selkey::load::Echo;
 use selkey::load::pair::{Clients, Figures, NOISE, Pairing, Scenario, Side, Verdict, measure};
 use selkey::socket::raise_descriptor_limit;
 
-use crate::asking::Asking;
 use crate::peers::{APP, ECHO, Peer};
+use crate::searches::Searches;
 use crate::support::{Progress, filter, range, ratio, table};
 
 /// How much more CPU time than bare epoll selkey's echo may take.
@@ -43,7 +43,7 @@ pub fn echo(pairing: &Pairing) -> String {
 /// Every peer's application server.
 pub fn app(pairing: &Pairing) -> String {
     let scenarios = ["one", "fifty", "pipelined"].map(|name| Scenario::named(name).unwrap());
-    let asking = Asking::new();
+    let asking = Searches::new(true).unwrap();
     let scenarios = scenarios.map(|scenario| Scenario { size: asking.size(), ..scenario }).into_iter();
     peers("Application protocol, a search on a kept connection", APP, scenarios, pairing, |scenario, address| {
         scenario.clients(address, asking.clone())

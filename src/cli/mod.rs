@@ -11,7 +11,6 @@ mod http_get;
 mod limits;
 mod multiconn;
 mod output;
-#[allow(dead_code)]
 mod plot;
 mod relay;
 mod serving;
@@ -67,7 +66,7 @@ enum Command {
     HelloClient(hello::Client),
     /// Make a bad network between clients and a server: slow, late, in pieces, cut off
     Relay(relay::Relay),
-    /// What servers take and what they give: two side by side
+    /// Measure a server under load, and check every reply
     Bench(bench::Bench),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),

@@ -126,6 +126,13 @@ impl Serving {
     }
 }
 
+/// Keeps the calling thread, which is the one of this number, on its processor of a list; of an empty one, on any.
+pub fn pin(cpus: &[usize], thread: usize) -> io::Result<()> {
+    let Some(&processor) = cpus.get(thread % cpus.len().max(1)) else { return Ok(()) };
+    let refused = |error| io::Error::other(format!("cannot keep a thread on processor {processor}: {error}"));
+    pin_thread(processor).map_err(refused)
+}
+
 /// What the threads of a server share.
 struct Crew {
     loops: Mutex<Loops>,
@@ -179,10 +186,7 @@ where
 
     fn serve<B: Backend + 'static>(self, backend: B) -> io::Result<Stats> {
         let Worker { thread, listener, max_input, serving, crew, maker } = self;
-        if let Some(&processor) = serving.cpus.get(thread % serving.cpus.len().max(1)) {
-            let refused = |error| io::Error::other(format!("cannot keep a thread on processor {processor}: {error}"));
-            pin_thread(processor).map_err(refused)?;
-        }
+        pin(&serving.cpus, thread)?;
         let mut reactor: Reactor<Box<dyn Protocol>, B> = Reactor::with_backend(backend)?;
         serving.limits.put_on(&mut reactor, serving.threads, max_input);
         reactor.set_busy_poll(Duration::from_micros(serving.busy_poll));

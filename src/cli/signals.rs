@@ -33,6 +33,15 @@ pub fn tell(line: &str) {
     say(format_args!("{gap}{line}"));
 }
 
+/// As `tell`, on standard error where standard output is data.
+fn tell_beside(line: &str, output_is_data: bool) {
+    match output_is_data {
+        true if stderr().is_terminal() => complain(format_args!("\n{line}")),
+        true => complain(format_args!("{line}")),
+        false => tell(line),
+    }
+}
+
 /// Waits on this thread until `end` is woken. Tells each SIGINT and SIGTERM that came since the pairs were made, and calls `act` with how many came before; signals
 /// that come at once are one.
 pub fn attend(pairs: &Pairs, end: &Waker, act: impl Fn(usize)) -> io::Result<()> {
@@ -71,11 +80,7 @@ pub fn exit_dropping<T: Send + 'static>(unfinished: &Arc<Mutex<Option<T>>>, outp
             if ours.read_exact(&mut [0]).is_ok() {
                 let mut held = unfinished.lock().unwrap_or_else(PoisonError::into_inner);
                 drop(held.take());
-                match output_is_data {
-                    true if stderr().is_terminal() => complain(format_args!("\n{line}")),
-                    true => complain(format_args!("{line}")),
-                    false => tell(line),
-                }
+                tell_beside(line, output_is_data);
                 // Still locked: nothing is finished from here on.
                 exit(0);
             }
@@ -87,17 +92,24 @@ pub fn exit_dropping<T: Send + 'static>(unfinished: &Arc<Mutex<Option<T>>>, outp
 /// Becomes readable on SIGINT and SIGTERM, for programs that block.
 pub fn stop() -> io::Result<Waker> {
     let stop = Waker::new()?;
+    let waker = stop.clone();
+    // It is open as long as a thread has it, so it does not fail.
+    once(false, move || drop(waker.wake()))?;
+    Ok(stop)
+}
+
+/// Calls `act` on SIGINT and SIGTERM, once for each. The word goes to standard error where standard output is data.
+pub fn once(output_is_data: bool, act: impl Fn() + Clone + Send + 'static) -> io::Result<()> {
     for (mut ours, line) in pairs()? {
-        let stop = stop.clone();
+        let act = act.clone();
         thread::Builder::new().spawn(move || {
             if ours.read_exact(&mut [0]).is_ok() {
-                tell(line);
-                // It is open as long as this thread has it, so it does not fail.
-                let _ = stop.wake();
+                tell_beside(line, output_is_data);
+                act();
             }
         })?;
     }
-    Ok(stop)
+    Ok(())
 }
 
 struct Stop {

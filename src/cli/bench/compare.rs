@@ -2,19 +2,20 @@
 
 mod report;
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
-use selkey::load::Echo;
 use selkey::load::pair::{Clients, PORT, Paired, Pairing, Scenario, Side, measure, processors};
+use selkey::load::{Echo, Stop};
 
-use super::asking::Asking;
+use super::app::Searches;
+use super::options::{MOST_IN_FLIGHT, room_for, size};
 use crate::cli::output::say;
 use crate::cli::signals;
-use crate::cli::usage::{bytes, refuse, seconds, within};
+use crate::cli::usage::{refuse, seconds, within};
 
 const AFTER_HELP: &str = "\
 Both servers are started by this command and ended by it, without a shell; {port} stands for a free port of 127.0.0.1. Both are up at once and
@@ -46,10 +47,10 @@ pub struct Compare {
     #[arg(long, value_name = "N", value_parser = within(1usize, 100_000), allow_negative_numbers = true)]
     connections: Option<usize>,
     /// Instead of a scenario: messages on their way on each connection [default: 1]
-    #[arg(long, value_name = "N", value_parser = within(1usize, 10_000), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = within(1, MOST_IN_FLIGHT), allow_negative_numbers = true)]
     in_flight: Option<usize>,
     /// Instead of a scenario: bytes of a message, or with k or m behind [default: 64]
-    #[arg(long, value_name = "B", value_parser = bytes)]
+    #[arg(long, value_name = "B", value_parser = size)]
     size: Option<usize>,
     /// What both speak; a search of the application protocol has a size of its own
     #[arg(long, value_enum, default_value = "echo")]
@@ -96,16 +97,24 @@ impl Compare {
     pub fn run(self) -> io::Result<()> {
         let commands = [words("--a", &self.a), words("--b", &self.b)];
         let pairing = self.pairing();
-        let scenarios = self.scenarios();
+        let scenarios = self.scenarios()?;
+        // a is there twice.
+        let connections = scenarios.iter().map(|scenario| 3 * scenario.connections).max();
+        room_for(connections.unwrap_or_default(), 3)?;
         let bar = progress();
         bar.set_length((scenarios.len() * pairing.lots * pairing.rounds) as u64);
-        let mut goes_on = going_on()?;
+        let stop = Stop::default();
+        let asked = stop.clone();
+        signals::once(self.json, move || asked.stop())?;
         let mut measured = Vec::new();
         for scenario in scenarios {
             let before = measured.len() * pairing.lots * pairing.rounds;
             let paired = self.measure(&commands, &pairing, &scenario, &mut |done| {
                 bar.set_position((before + done) as u64);
-                goes_on()
+                if stop.is_stopped() {
+                    return Err(io::Error::new(ErrorKind::Interrupted, "interrupted before all was measured"));
+                }
+                Ok(())
             });
             measured.push((scenario, paired.inspect_err(|_| bar.finish_and_clear())?));
         }
@@ -128,7 +137,7 @@ impl Compare {
         let clients = |address: SocketAddr| -> io::Result<Clients> {
             match self.protocol {
                 Protocol::Echo => scenario.clients(address, Echo::new(scenario.size)),
-                Protocol::App => scenario.clients(address, Asking::new()),
+                Protocol::App => scenario.clients(address, Searches::new(true)?),
             }
         };
         let sides = commands.clone().map(|command| Side { command, lots: usize::MAX, clients: &clients });
@@ -152,7 +161,7 @@ impl Compare {
         pairing
     }
 
-    fn scenarios(&self) -> Vec<Scenario> {
+    fn scenarios(&self) -> io::Result<Vec<Scenario>> {
         let asked = [self.connections, self.in_flight, self.size];
         let mut scenarios: Vec<Scenario> = if asked.iter().any(Option::is_some) {
             let [connections, in_flight, size] =
@@ -167,10 +176,10 @@ impl Compare {
             if self.size.is_some() || self.scenario.iter().any(|name| name == "large") {
                 refuse("a search of the application protocol has a size of its own");
             }
-            let size = Asking::new().size();
+            let size = Searches::new(true)?.size();
             scenarios.iter_mut().for_each(|scenario| scenario.size = size);
         }
-        scenarios
+        Ok(scenarios)
     }
 }
 
@@ -182,16 +191,6 @@ fn words(option: &str, command: &str) -> Vec<String> {
         refuse(&format!("{option} '{}' does not say where {PORT} goes", command.escape_debug()));
     }
     words
-}
-
-/// Looks whether a signal came that ends the program: the servers are ended first.
-fn going_on() -> io::Result<impl FnMut() -> io::Result<()>> {
-    let pairs = signals::pairs()?;
-    pairs.iter().try_for_each(|(ours, _)| ours.set_nonblocking(true))?;
-    Ok(move || {
-        let came = pairs.iter().any(|(ours, _)| matches!((&*ours).read(&mut [0; 64]), Ok(1..)));
-        if came { Err(io::Error::new(ErrorKind::Interrupted, "interrupted before all was measured")) } else { Ok(()) }
-    })
 }
 
 /// On a terminal.

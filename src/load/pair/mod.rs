@@ -29,7 +29,7 @@ mod spread;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use processors::{Pinned, processors};
 pub use scenario::Scenario;
@@ -49,7 +49,7 @@ pub struct Pairing {
     pub server_processors: Vec<usize>,
     /// Where the clients run.
     pub client_processors: Vec<usize>,
-    /// How long a server may take until it listens. Default: 10 s.
+    /// How long a server may take until it listens, and until it answers. Default: 10 s.
     pub patience: Duration,
 }
 
@@ -159,7 +159,7 @@ pub fn measure(
         for (side, mut server) in running {
             let mut clients = (side.clients)(server.address()).map_err(|error| server.about(error))?;
             // Unmeasured: what is done at the first message only.
-            clients(plan.slice).map_err(|error| server.about(error))?;
+            slice(&mut clients, &server, plan).map_err(|error| server.about(error))?;
             server.find_processes();
             // Clients go before their server.
             talking.push((clients, server));
@@ -169,7 +169,7 @@ pub fn measure(
             tell(lot * plan.rounds + slices / many, all)?;
             slices += 1;
             let (clients, server) = &mut talking[at];
-            slice(clients, server, plan.slice).map_err(|error| server.about(error))
+            slice(clients, server, plan).map_err(|error| server.about(error))
         })?;
         for round in rounds {
             let mut figures = vec![None; sides.len() + 1];
@@ -181,14 +181,20 @@ pub fn measure(
     Ok(paired)
 }
 
-fn slice(clients: &mut Clients, server: &Server, time: Duration) -> io::Result<Figures> {
-    let before = server.cpu_time()?;
-    let slice = clients(time)?;
-    let cpu = server.cpu_time()?.saturating_sub(before);
-    if slice.messages == 0 {
-        let what = format!("answered nothing in {time:?}; a longer slice may help");
-        return Err(io::Error::new(ErrorKind::TimedOut, what));
-    }
+fn slice(clients: &mut Clients, server: &Server, pairing: &Pairing) -> io::Result<Figures> {
+    let start = Instant::now();
+    let (cpu, slice) = loop {
+        let before = server.cpu_time()?;
+        let slice = clients(pairing.slice)?;
+        // On a busy machine a short slice may be over before it has begun.
+        if slice.messages > 0 {
+            break (server.cpu_time()?.saturating_sub(before), slice);
+        }
+        if start.elapsed() > pairing.patience {
+            let what = format!("answered nothing within {:?}", pairing.patience);
+            return Err(io::Error::new(ErrorKind::TimedOut, what));
+        }
+    };
     let messages = slice.messages as f64;
     let nanos = |time: Duration| time.as_nanos() as f64;
     Ok(Figures {

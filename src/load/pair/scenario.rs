@@ -90,7 +90,7 @@ impl fmt::Display for Scenario {
 }
 
 fn slice(tally: Tally) -> io::Result<Slice> {
-    if let Some((failure, times, first)) = tally.errors.iter().next() {
+    if let Some((failure, times, first)) = tally.errors.iter().max_by_key(|(_, times, _)| *times) {
         let what = if times == 1 { first.to_owned() } else { format!("{failure}, {times} times, the first: {first}") };
         return Err(io::Error::other(what));
     }
