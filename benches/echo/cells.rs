@@ -9,7 +9,7 @@ use selkey::socket::raise_descriptor_limit;
 
 use crate::peers::{APP, ECHO, Peer};
 use crate::searches::Searches;
-use crate::support::{Progress, filter, range, ratio, table};
+use crate::support::{Mode, Progress, filter, range, ratio, table};
 
 /// How much more CPU time than bare epoll selkey's echo may take.
 const BOUNDS: [(&str, f64); 7] = [
@@ -71,6 +71,9 @@ fn peers(
     let mut rows = vec![[title].iter().chain(&head).map(|word| (*word).to_owned()).collect::<Vec<_>>()];
     let (there, absent): (Vec<_>, Vec<_>) =
         peers.iter().map(|peer| (peer, peer.command())).partition(|(_, command)| command.is_some());
+    if Mode::from_args() == Mode::Test {
+        absent.iter().for_each(|(peer, _)| println!("skipped: {}, which is not installed", peer.name));
+    }
     let selkey = there.iter().position(|(peer, _)| peer.name == "selkey").unwrap();
     for scenario in scenarios {
         let clients = |address| clients(&scenario, address);

@@ -76,8 +76,9 @@ platform::on_kqueue! {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
+    #![cfg(target_os = "linux")]
+
     use std::process::{Command, Stdio, id};
 
     use super::*;
