@@ -23,8 +23,9 @@ const BOUNDS: [(&str, f64); 7] = [
 ];
 
 const LEGEND: &str = "\
-floor: the quartiles of the first peer's CPU time for a message against itself, over servers started anew. selkey / peer: under 1 it takes less CPU time than the peer;
-less and more: the quartiles lie below or above the floor's; messages/s, p50 and p99 are selkey's against the peer's, too.
+CPU: time of the server for a message, as a ratio to the first peer's, whose spread is the floor: the quartiles against itself, over servers started
+anew. selkey / peer: under 1 selkey takes less CPU time than the peer; less, more: the quartiles lie below or above the floor's.
+messages/s, p50 and p99 are selkey's as a ratio to the peer's, too.
 ";
 
 /// Whether a word picks scenarios.
@@ -89,10 +90,11 @@ fn peers(
         };
         let paired = measure(pairing, &sides, tell).unwrap_or_else(|error| panic!("{scenario}: {error}"));
         let floor = paired.floor(Figures::cpu);
-        rows.push(vec![format!("{scenario} (floor {})", range(&floor))]);
+        rows.push(vec![scenario.to_string()]);
         for (at, (peer, _)) in there.iter().enumerate() {
             let cpu = paired.ratio(at, 0, Figures::cpu).unwrap();
-            let mut row = vec![format!("  {}", peer.name), fine(cpu.median), range(&cpu)];
+            let spread = if at == 0 { floor } else { cpu };
+            let mut row = vec![format!("  {}", peer.name), fine(cpu.median), range(&spread)];
             if at != selkey {
                 let mine = paired.ratio(selkey, at, Figures::cpu).unwrap();
                 let median = |figure: fn(&Figures) -> f64| ratio(paired.ratio(selkey, at, figure).unwrap().median);

@@ -11,8 +11,8 @@ type Nanos = u64;
 
 const NEVER: Nanos = Nanos::MAX;
 
-/// How long what was due before the end is sent after it: what the generator was late with.
-const GRACE: Nanos = 100_000_000;
+/// How long what was due before the end is sent after it: what a stall shortly before held up.
+const GRACE: Nanos = 1_000_000_000;
 
 pub(super) type Tell = Box<dyn FnMut(Tally)>;
 

@@ -206,8 +206,8 @@ impl<E: Exchange> Protocol for Client<E> {
         let (replies, bytes) = (self.on_their_way.len(), rest.len());
         self.fail(&mut desk.borrow_mut(), Failure::Closed, || match (replies, bytes) {
             (0, _) => "closed while nothing was asked".to_owned(),
-            (_, 0) => format!("closed with {replies} replies to come"),
-            _ => format!("closed after {bytes} bytes of a reply, {replies} to come"),
+            (_, 0) => format!("closed; replies to come: {replies}"),
+            _ => format!("closed after {bytes} bytes of a reply; replies to come: {replies}"),
         })
     }
 

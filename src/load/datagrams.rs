@@ -106,7 +106,7 @@ impl<E: Exchange> Datagrams<E> {
         }
         if now >= self.end {
             let (left, most) = (self.desk.book.in_flight, self.plan.most);
-            self.desk.book.fail(Failure::Overran, || format!("not done after {most:?}, {left} replies to come"));
+            self.desk.book.fail(Failure::Overran, || format!("not done after {most:?}; replies to come: {left}"));
             return None;
         }
         if now >= self.look_at {

@@ -50,7 +50,7 @@ const REST: Duration = Duration::from_millis(1);
 /// let mut session = Session::open(&plan, Echo::new(64))?;
 /// for _ in 0..2 {
 ///     let tally = session.slice(Duration::from_millis(20))?;
-///     assert!(tally.messages > 0 && tally.errors.is_empty());
+///     assert!(tally.errors.is_empty());
 ///     println!("{:.0} messages/s, median {:?}", tally.rate(), tally.latency.quantile(0.5));
 /// }
 /// # drop(session);
@@ -255,7 +255,7 @@ impl<E: Exchange> Session<E> {
         if now >= self.end {
             let mut desk = self.desk.borrow_mut();
             let (left, most) = (desk.book.in_flight, self.plan.most);
-            desk.book.fail(Failure::Overran, || format!("not done after {most:?}, {left} replies to come"));
+            desk.book.fail(Failure::Overran, || format!("not done after {most:?}; replies to come: {left}"));
             return None;
         }
         let rest = self.wake_rested();

@@ -77,12 +77,11 @@ platform::on_kqueue! {
 
 #[cfg(test)]
 mod tests {
-    #![cfg(target_os = "linux")]
-
-    use std::process::{Command, Stdio, id};
+    use std::process::{Stdio, id};
 
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_child_is_seen_until_it_has_ended() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
@@ -96,6 +95,7 @@ mod tests {
         assert!(cpu_time(child.id()).is_err());
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn processor_time_is_that_of_all_threads() {
         let before = cpu_time(id()).unwrap();

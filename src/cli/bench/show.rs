@@ -140,9 +140,11 @@ pub fn report(plan: &Plan, report: &Report) {
         let cells: String = cells.iter().map(|cell| format!("{cell:>11}")).collect();
         say(format_args!("{name:<12}{cells}"));
     };
-    row("", QUANTILES.map(|(_, name)| name.to_owned()));
-    row("latency", quantiles(&tally.latency).map(time));
-    if plan.rate.is_some() {
+    if tally.messages > 0 {
+        row("", QUANTILES.map(|(_, name)| name.to_owned()));
+        row("latency", quantiles(&tally.latency).map(time));
+    }
+    if tally.delay.count() > 0 {
         row("sent late", quantiles(&tally.delay).map(time));
     }
     let (seconds, rate) = (tally.elapsed.as_secs_f64(), tally.rate());

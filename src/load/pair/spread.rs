@@ -70,7 +70,7 @@ pub fn alternate<T, E>(
     mut slice: impl FnMut(usize) -> Result<T, E>,
 ) -> Result<Vec<Vec<T>>, E> {
     let round = |round: usize| {
-        let order = (0..many).map(|turn| if round % 2 == 0 { turn } else { many - 1 - turn });
+        let order = (0..many).map(|turn| if round.is_multiple_of(2) { turn } else { many - 1 - turn });
         let slices = order.map(|turn| (round + turn) % many).map(|at| Ok((at, slice(at)?)));
         let mut slices = slices.collect::<Result<Vec<_>, E>>()?;
         slices.sort_by_key(|(at, _)| *at);

@@ -12,19 +12,18 @@ use super::support::{Program, Server, selkey};
 /// The ports that examples take; a test takes one that is free.
 const PORTS: [&str; 3] = ["65432", "65433", "9999"];
 
-/// The subcommands, as `--help` lists them.
-fn commands() -> Vec<String> {
-    let lines = Program::start(&["--help"]).succeed();
+/// The subcommands of a command, or of the whole, as `--help` lists them.
+fn commands(of: &[&str]) -> Vec<String> {
+    let lines = Program::start(&[of, &["--help"]].concat()).succeed();
     let listed = lines.iter().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     // A long explanation goes on in a line that is indented further.
     let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
-/// The line to paste from the help of a subcommand, or from that of the whole.
-fn example(command: Option<&str>) -> String {
-    let args: Vec<&str> = command.into_iter().chain(iter::once("--help")).collect();
-    let lines = Program::start(&args).succeed();
+/// The line to paste from the help of a command, or from that of the whole.
+fn example(command: &[&str]) -> String {
+    let lines = Program::start(&[command, &["--help"]].concat()).succeed();
     let mut examples = lines.iter().filter_map(|line| line.strip_prefix("Example: "));
     let example = examples.next().unwrap_or_else(|| panic!("no example: {lines:#?}"));
     assert_eq!(examples.next(), None, "one example is enough");
@@ -50,12 +49,16 @@ fn paste(example: &str, directory: &Path) -> Program {
 
 #[test]
 fn every_example_works_when_pasted() {
-    let (commands, directory) = (commands(), tempdir().unwrap());
+    let (commands, directory) = (commands(&[]), tempdir().unwrap());
     let paste = |example: &str| paste(example, directory.path());
     assert!(commands.iter().any(|command| command == "demo"), "{commands:?}");
     for command in &commands {
-        let example = example(Some(command));
+        let example = example(&[command]);
         assert!(example.starts_with(&format!("selkey {command}")), "{example}");
+        if command == "bench" {
+            // What it measures is tried below.
+            continue;
+        }
         if example.contains("http://") {
             let peer = Peer::start(&[b"HTTP/1.1 200 OK\r\n\r\nHello"]);
             paste(&on(&example, peer.address.port())).succeed();
@@ -72,12 +75,29 @@ fn every_example_works_when_pasted() {
             continue;
         };
         // Each side is tried with the other.
-        let server = self::example(Some(&format!("{family}-server")));
+        let server = self::example(&[&format!("{family}-server")]);
         let server = Server::of(paste(&on(&server, 0)));
         if side == "client" {
             assert!(!paste(&on(&example, server.address.port())).succeed().is_empty());
         }
         interrupt(server);
+    }
+}
+
+/// Who answers what is measured.
+const MEASURED: [(&str, &str); 4] =
+    [("app", "app-server"), ("connect", "multiconn-server"), ("echo", "multiconn-server"), ("udp", "udp-server")];
+
+#[test]
+fn every_measurement_works_when_pasted() {
+    let (commands, directory) = (commands(&["bench"]), tempdir().unwrap());
+    for (what, server) in MEASURED {
+        assert!(commands.iter().any(|command| command == what), "{commands:?}");
+        let example = example(&["bench", what]);
+        assert!(example.starts_with(&format!("selkey bench {what} ")), "{example}");
+        let server = Server::named(server, &[]);
+        let lines = paste(&on(&example, server.address.port()), directory.path()).succeed();
+        assert!(lines.iter().any(|line| line.starts_with("throughput ")), "{lines:?}");
     }
 }
 
@@ -94,7 +114,7 @@ fn interrupt(server: Server) {
 
 #[test]
 fn the_first_help_names_a_first_thing_to_try() {
-    assert_eq!(example(None), "selkey demo");
+    assert_eq!(example(&[]), "selkey demo");
     paste("selkey demo", tempdir().unwrap().path()).succeed();
 }
 

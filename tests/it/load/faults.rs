@@ -39,7 +39,7 @@ fn a_server_that_closes_in_mid_run_ends_its_connections_only() {
     // The one that was lost is not sent again.
     assert_eq!((tally.messages, tally.unanswered), (99, 1));
     let (_, _, first) = tally.errors.iter().next().unwrap();
-    assert_eq!(first, "closed with 1 replies to come");
+    assert_eq!(first, "closed; replies to come: 1");
     let tally = session.until(Goal::Messages(10)).unwrap();
     assert_eq!((tally.messages, tally.errors.total()), (10, 0));
 }
@@ -102,7 +102,7 @@ fn a_silent_server_is_not_waited_for_longer_than_asked() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut plan = Plan::new(listener.local_addr().unwrap());
     (plan.connections, plan.in_flight, plan.timeout) = (2, 3, Duration::from_millis(100));
-    let tally = Session::open(&plan, Echo::new(64)).unwrap().slice(Duration::from_millis(1)).unwrap();
+    let tally = Session::open(&plan, Echo::new(64)).unwrap().until(Goal::Messages(6)).unwrap();
     assert_eq!((tally.errors.total(), tally.errors.count(&Failure::TimedOut)), (2, 2), "{tally:?}");
     assert_eq!((tally.messages, tally.unanswered), (0, 6));
     assert!(tally.elapsed >= plan.timeout);
