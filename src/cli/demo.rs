@@ -18,8 +18,10 @@ const CONNECTIONS: usize = 3;
 /// For all that one client does.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+type Part = fn() -> io::Result<()>;
+
 pub fn run() -> io::Result<()> {
-    let parts: [(&str, fn() -> io::Result<()>); 5] = [
+    let parts: [(&str, Part); 5] = [
         ("multiconn-server, multiconn-client: any number of connections on one thread", multi_connection),
         ("echo-server, echo-client: blocking, one connection at a time", blocking_echo),
         ("hello-server, hello-client: a thread for each connection", greeting),

@@ -8,6 +8,7 @@ mod demo;
 mod echo;
 mod hello;
 mod http_get;
+mod lab;
 mod limits;
 mod multiconn;
 mod output;
@@ -70,6 +71,8 @@ enum Command {
     Bench(bench::Bench),
     /// The sockets of this machine: queues, ends, states, programs; what netstat shows
     Sockets(sockets::Sockets),
+    /// Experiments with sockets: what the texts claim, tried on this machine
+    Lab(lab::Lab),
 }
 
 /// Exit status 0 done, 1 failed, 2 usage.
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Relay(relay) => relay.run(),
         Command::Bench(bench) => bench.run(),
         Command::Sockets(sockets) => sockets.run(),
+        Command::Lab(lab) => lab.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,7 +33,7 @@ pub fn tell(line: &str) {
     say(format_args!("{gap}{line}"));
 }
 
-/// As `tell`, on standard error where standard output is data.
+/// The same on standard error where standard output is data.
 fn tell_beside(line: &str, output_is_data: bool) {
     match output_is_data {
         true if stderr().is_terminal() => complain(format_args!("\n{line}")),
@@ -92,14 +92,14 @@ pub fn exit_dropping<T: Send + 'static>(unfinished: &Arc<Mutex<Option<T>>>, outp
 /// Becomes readable on SIGINT and SIGTERM, for programs that block.
 pub fn stop() -> io::Result<Waker> {
     let stop = Waker::new()?;
-    let waker = stop.clone();
-    // It is open as long as a thread has it, so it does not fail.
-    once(false, move || drop(waker.wake()))?;
+    let woken = stop.clone();
+    // It is open as long as the threads have it, so it does not fail.
+    on_first(false, move || drop(woken.wake()))?;
     Ok(stop)
 }
 
-/// Calls `act` on SIGINT and SIGTERM, once for each. The word goes to standard error where standard output is data.
-pub fn once(output_is_data: bool, act: impl Fn() + Clone + Send + 'static) -> io::Result<()> {
+/// Calls `act` on a thread of its own when SIGINT comes first, and when SIGTERM does. The word goes to standard error where standard output is data.
+pub fn on_first(output_is_data: bool, act: impl Fn() + Clone + Send + 'static) -> io::Result<()> {
     for (mut ours, line) in pairs()? {
         let act = act.clone();
         thread::Builder::new().spawn(move || {

@@ -1,16 +1,15 @@
 //! What experiments stand on: listeners and connections on loopback, with a limit on every wait.
 
-use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Obstacle, Seen, Trial};
-use crate::events::EVENT_WRITE;
-use crate::selector::PollSelector;
-use crate::socket::{Flags, Transfer, pause, receive_with, send_with};
+use super::{Obstacle, Seen, Trial, environment};
+use crate::events::{EVENT_WRITE, Events};
+use crate::selector::{AsSource, Backend, Poll, Selector};
+use crate::socket::{Flags, Transfer, pause, receive, receive_with, send_with};
 
 /// Longer than anything here takes where nothing is wrong. Every socket made here gives up after it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,6 +41,13 @@ pub(super) fn listener(backlog: i32) -> io::Result<(Socket, SocketAddr)> {
     socket.listen(backlog)?;
     let address = bound(&socket)?;
     Ok((socket, address))
+}
+
+/// The address by which this machine speaks to others. The connect of a datagram socket sends nothing: it looks up the way, and with it the address.
+pub(super) fn outward() -> io::Result<IpAddr> {
+    let socket = udp()?;
+    socket.connect(&SocketAddr::from(([192, 0, 2, 1], 9)).into())?;
+    Some(bound(&socket)?.ip()).filter(|ip| !ip.is_loopback()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
 /// Two blocking ends of a connection, the dialled one first. `prepare` sees both sockets while options still shape the connection: the
@@ -80,6 +86,8 @@ pub(super) fn errno_name(error: &io::Error) -> String {
         Some(libc::ECONNREFUSED) => "ECONNREFUSED",
         Some(libc::ECONNRESET) => "ECONNRESET",
         Some(libc::EISCONN) => "EISCONN",
+        Some(libc::EPIPE) => "EPIPE",
+        Some(libc::ETIMEDOUT) => "ETIMEDOUT",
         _ => return error.to_string(),
     };
     name.into()
@@ -87,10 +95,31 @@ pub(super) fn errno_name(error: &io::Error) -> String {
 
 /// The numbers of a kernel parameter, like `net.core.rmem_max`; lacking where there is none of this name.
 pub(super) fn sysctl(name: &str) -> Result<Vec<usize>, Obstacle> {
-    let path = format!("/proc/sys/{}", name.replace('.', "/"));
     let text =
-        fs::read_to_string(path).map_err(|_| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
-    Ok(text.split_whitespace().filter_map(|number| number.parse().ok()).collect())
+        environment::sysctl(name).ok_or_else(|| Obstacle::Lacking(format!("there is no {name} to be read here")))?;
+    Ok(text.split(' ').filter_map(|number| number.parse().ok()).collect())
+}
+
+/// All that comes from a blocking socket, and what ended it: the peer (`None`), an errno, or `EAGAIN` where nothing came any more.
+pub(super) fn rest(socket: &Socket) -> (Vec<u8>, Option<i32>) {
+    let (mut all, mut bytes) = (Vec::new(), [0; 65_536]);
+    loop {
+        match receive(socket, &mut bytes) {
+            Ok(Transfer::Moved(n)) => all.extend(&bytes[..n]),
+            Ok(Transfer::Closed) => return (all, None),
+            Ok(Transfer::Pending) => return (all, Some(libc::EAGAIN)),
+            Err(error) => return (all, error.raw_os_error()),
+        }
+    }
+}
+
+/// What ended a connection, as [`rest`] tells it, in a word.
+pub(super) fn ending(errno: Option<i32>) -> String {
+    match errno {
+        None => "the end".into(),
+        Some(libc::EAGAIN) => "nothing".into(),
+        Some(errno) => errno_name(&io::Error::from_raw_os_error(errno)),
+    }
 }
 
 /// Looks every millisecond, and answers whether it came to be so within [`PATIENCE`].
@@ -110,9 +139,7 @@ pub(super) const SETTLED: Duration = Duration::from_millis(60);
 
 /// Whether a socket is writable, or becomes so within this time.
 pub(super) fn is_writable(socket: &Socket, within: Duration) -> io::Result<bool> {
-    let mut selector = PollSelector::new()?;
-    selector.register(socket, EVENT_WRITE, ())?;
-    Ok(!selector.select(within)?.is_empty())
+    reports::<Poll, _>(socket, EVENT_WRITE, within)
 }
 
 /// Sends until the kernel has taken no more for this long, or `most` bytes were taken. Answers how many.
@@ -145,4 +172,36 @@ pub(super) fn drain(socket: &Socket) -> io::Result<usize> {
         received += n;
     }
     Ok(received)
+}
+
+/// A connection whose sender the kernel refuses more, because its reader has not read a byte: the sender, the reader, and how much was sent. The
+/// sender's buffer is so much larger than the reader's that most of the bytes stay in it.
+pub(super) fn stuffed(trial: &mut Trial) -> Result<(Socket, Socket, usize), Obstacle> {
+    let (listener, reader) = (tcp()?, tcp()?);
+    trial.set("the sender", &listener, "SO_SNDBUF", 128 << 10)?;
+    trial.set("the reader", &reader, "SO_RCVBUF", 8 << 10)?;
+    listener.bind(&any_port().into())?;
+    listener.listen(1)?;
+    reader.connect(&bound(&listener)?.into())?;
+    let (sender, _) = listener.accept()?;
+    let sender = patient(sender)?;
+    let (mut sent, bytes) = (0, [b'x'; 4096]);
+    while let Transfer::Moved(n) = send_with(&sender, &bytes, Flags::DONTWAIT)? {
+        sent += n;
+    }
+    Ok((sender, reader, sent))
+}
+
+/// How long nothing happens before that is believed, where whatever might happen has its cause behind it.
+pub(super) const QUIET: Duration = Duration::from_millis(100);
+
+/// Whether a selector over this backend reports the source for this interest, now or within [`QUIET`].
+pub(super) fn wakes<B: Backend, F: AsSource>(source: &F, events: Events) -> io::Result<bool> {
+    reports::<B, F>(source, events, QUIET)
+}
+
+fn reports<B: Backend, F: AsSource>(source: &F, events: Events, within: Duration) -> io::Result<bool> {
+    let mut selector = Selector::<&F, (), B>::with_backend(B::new()?);
+    selector.register(source, events, ())?;
+    Ok(!selector.select(within)?.is_empty())
 }

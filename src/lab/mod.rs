@@ -13,17 +13,23 @@
 //! # }
 //! ```
 
+mod doctor;
+mod environment;
 mod experiments;
 mod figure;
 mod ground;
 mod report;
+mod sweep;
 mod trial;
 
 use std::io;
 
 use crate::error::nearest;
+pub use doctor::{Checkup, Health, doctor};
+pub use environment::environment;
 pub use figure::{Axis, Figure, Series, Shape};
 pub use report::{ClaimReport, ExperimentReport, Findings, Measure, Verdict};
+pub use sweep::{Cell, Combination, Progress, Round, Side, Sweep};
 pub use trial::{Finding, Obstacle, Runs, Seen, Trial, Unit, Way};
 
 /// One phenomenon and what is said of it.

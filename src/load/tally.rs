@@ -177,7 +177,7 @@ impl Failure {
             io::ErrorKind::ConnectionRefused => Failure::Refused,
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
             io::ErrorKind::TimedOut => Failure::TimedOut,
-            kind => Failure::Other(errno(error).map_or_else(|| kind.to_string(), |errno| text(errno))),
+            kind => Failure::Other(errno(error).map_or_else(|| kind.to_string(), text)),
         }
     }
 }

@@ -43,25 +43,3 @@ pub fn descriptor_limit() -> std::io::Result<u64> {
 pub fn raise_descriptor_limit() -> std::io::Result<u64> {
     crate::sys::raise_descriptor_limit()
 }
-
-/// How many segments a socket has thrown away: on a listener the SYNs for which its queue had no room, and those that came to nothing
-/// otherwise (SO_MEMINFO; ss(8) shows it as the `d` of skmem).
-///
-/// # Errors
-/// `Unsupported` where the system does not tell (all but Linux), or what getsockopt(2) says.
-pub fn drops(socket: &Socket) -> std::io::Result<u32> {
-    crate::sys::option::drops(socket)
-}
-
-/// Runs `work` on a thread of its own that has given up the right to bind ports below 1024 (CAP_NET_BIND_SERVICE, capabilities(7)). The rights of
-/// other threads stay as they are. Where threads have no rights of their own (all but Linux) it runs with those of the process.
-///
-/// # Errors
-/// No thread could be made, or what capget(2) and capset(2) say.
-pub fn without_port_privilege<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    std::thread::scope(|scope| {
-        let work = || crate::sys::give_up_port_privilege().map(|()| work());
-        let worker = std::thread::Builder::new().spawn_scoped(scope, work)?;
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}

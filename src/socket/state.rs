@@ -214,13 +214,13 @@ pub fn state(socket: &Socket) -> io::Result<State> {
     Ok(told)
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl State {
+    /// What there is besides the state itself, each with its name and unit, as [`Display`](fmt::Display) shows it.
+    pub fn entries(&self) -> Vec<(&'static str, String)> {
         let bytes = |n: Option<u64>| n.map(|n| format!("{n} bytes"));
         let segments = |n: Option<u32>| n.map(|n| format!("{n} segments"));
         let time = |t: Option<Duration>| t.map(|t| format!("{t:?}"));
-        write!(f, "{:<20}{}", "state", self.state)?;
-        for (name, value) in [
+        let entries = [
             ("unread", bytes(self.unread)),
             ("unacknowledged", bytes(self.unacknowledged)),
             ("unsent", bytes(self.unsent)),
@@ -238,11 +238,14 @@ impl fmt::Display for State {
             ("segments sent", segments(self.segments_sent)),
             ("window scale", self.window_scale.map(|n| n.to_string())),
             ("delivery rate", self.delivery_rate.map(|n| format!("{n} bytes/s"))),
-        ] {
-            if let Some(value) = value {
-                write!(f, "\n{name:<20}{value}")?;
-            }
-        }
-        Ok(())
+        ];
+        entries.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<20}{}", "state", self.state)?;
+        self.entries().iter().try_for_each(|(name, value)| write!(f, "\n{name:<20}{value}"))
     }
 }

@@ -79,6 +79,8 @@ fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: &libc::tim
     if ABSENT.load(Ordering::Relaxed) {
         return None;
     }
+    // 32 bits wide on some systems.
+    #[allow(clippy::useless_conversion)]
     let time = Time { seconds: time.tv_sec.into(), nanos: time.tv_nsec.into() };
     let no_mask = ptr::null::<libc::sigset_t>();
     // SAFETY: the caller has made place for `room` entries; `time` lives through the call.

@@ -37,7 +37,8 @@ mod limits;
 pub(crate) mod option;
 pub(crate) mod platform;
 mod poll;
-mod privilege;
+#[cfg(feature = "cli")]
+pub(crate) mod probe;
 #[cfg(feature = "cli")]
 pub(crate) mod process;
 mod select;
@@ -59,7 +60,6 @@ pub(crate) use affinity::pin_thread;
 pub(crate) use affinity::processors;
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
-pub(crate) use privilege::give_up_port_privilege;
 pub(crate) use wait::{Woken, wait_readable, wait_writable};
 
 platform::on_epoll! {

@@ -47,16 +47,8 @@ pub(crate) fn set_text(socket: &Socket, level: c_int, number: c_int, text: &str)
     write(socket, level, number, text.as_ptr().cast(), text.len())
 }
 
-/// How many SYNs and segments a socket has thrown away (SO_MEMINFO, SK_MEMINFO_DROPS).
-pub(crate) fn drops(socket: &Socket) -> io::Result<u32> {
-    let number = SO_MEMINFO.ok_or(io::ErrorKind::Unsupported)?;
-    let mut words = [0u32; 9];
-    read(socket, SOL_SOCKET, number, words.as_mut_ptr().cast(), size_of_val(&words))?;
-    Ok(words[8])
-}
-
 /// `value` points to `size` bytes that may be written. Answers how many were.
-fn read(socket: &Socket, level: c_int, number: c_int, value: *mut c_void, size: usize) -> io::Result<usize> {
+pub(super) fn read(socket: &Socket, level: c_int, number: c_int, value: *mut c_void, size: usize) -> io::Result<usize> {
     let mut length = size as socklen_t;
     // SAFETY: the callers' `value` has `size` bytes, which is what `length` says, and lives through the call.
     check(unsafe { libc::getsockopt(socket.as_raw_fd(), level, number, value, &mut length) })?;
@@ -97,7 +89,6 @@ platform::on_epoll! {
     pub(crate) const TCP_NOTSENT_LOWAT: Option<c_int> = Some(libc::TCP_NOTSENT_LOWAT);
     pub(crate) const SO_BUSY_POLL: Option<c_int> = Some(libc::SO_BUSY_POLL);
     pub(crate) const SO_PRIORITY: Option<c_int> = Some(libc::SO_PRIORITY);
-    pub(crate) const SO_MEMINFO: Option<c_int> = Some(libc::SO_MEMINFO);
     /// linux/in.h, Linux 6.3; not in libc.
     pub(crate) const IP_LOCAL_PORT_RANGE: Option<c_int> = Some(51);
 
@@ -115,7 +106,6 @@ platform::on_kqueue! {
     pub(crate) const TCP_NOTSENT_LOWAT: Option<c_int> = None;
     pub(crate) const SO_BUSY_POLL: Option<c_int> = None;
     pub(crate) const SO_PRIORITY: Option<c_int> = None;
-    pub(crate) const SO_MEMINFO: Option<c_int> = None;
     pub(crate) const IP_LOCAL_PORT_RANGE: Option<c_int> = None;
 
     /// An accepted socket begins with its listener's options. Elsewhere systems differ.

@@ -105,7 +105,7 @@ impl Compare {
         bar.set_length((scenarios.len() * pairing.lots * pairing.rounds) as u64);
         let stop = Stop::default();
         let asked = stop.clone();
-        signals::once(self.json, move || asked.stop())?;
+        signals::on_first(self.json, move || asked.stop())?;
         let mut measured = Vec::new();
         for scenario in scenarios {
             let before = measured.len() * pairing.lots * pairing.rounds;

@@ -165,7 +165,7 @@ fn measure(
     let is_data = common.json || common.csv;
     // After names were looked up: that has no deadline, and no stop.
     let stop = plan.stop.clone();
-    signals::once(is_data, move || stop.stop())?;
+    signals::on_first(is_data, move || stop.stop())?;
     let mut shown = Shown::new(plan, what, !is_data, common.interval.is_some() || !common.is_short());
     let mut rows = Vec::new();
     let report = run(&mut |interval| {

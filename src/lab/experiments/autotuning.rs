@@ -10,7 +10,7 @@ use crate::socket::{Flags, Socket, Transfer, receive_with, send_with};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "autotuning",
-    question: "Who chooses better how large a connection's buffers are, the program or the kernel?",
+    question: "Does a receive buffer grow by itself, and what stops it?",
     claims: &[Claim {
         says: "A receive buffer that is left alone grows while bytes come in.",
         expected: "SO_RCVBUF is larger within 100 MB",

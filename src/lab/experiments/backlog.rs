@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::lab::ground::{comes_true, listener};
 use crate::lab::{Claim, Experiment, Finding, Obstacle, Seen, Trial, Unit};
-use crate::socket::{Dial, Options, Socket, dial, drops, progress, state};
+use crate::socket::{Dial, Options, Socket, dial, progress, state};
+use crate::sys::probe::drops;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "backlog",
@@ -27,13 +28,13 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     ],
     explanation: "The kernel completes handshakes by itself and puts the connections into the listener's queue; accept only takes them out. \
         The second argument of listen is how many may wait there, cut down to net.core.somaxconn; Linux lets in one more than asked. While the queue is \
-        full Linux drops SYNs and says nothing. The client's system takes that for a lost packet and sends the SYN again after 1 second, and then after \
-        longer and longer, so a non-blocking connect stays pending and a blocking one hangs, for over two minutes if nobody accepts.\n\n\
-        So a queue that was full for a moment shows as connects that take 1 or 3 seconds. Whether it happens: on the listener itself the drops that \
+        full Linux drops SYNs and says nothing. The client's system takes that for a lost packet and sends the SYN again after 1 second, and so on, \
+        so a non-blocking connect stays pending and a blocking one hangs: for a minute or two if nobody accepts (net.ipv4.tcp_syn_retries).\n\n\
+        So a queue that was full for a moment shows as connects that take a second or a few. Whether it happens: on the listener itself the drops that \
         ss -lm shows, for the whole machine ListenOverflows of nstat -az. Against it: a generous backlog (4096 is usual now; it costs nothing \
-        while it is empty), and a loop that accepts until the queue is empty before it does other work. Other systems refuse with a reset \
-        instead, as Linux does late in the handshake with net.ipv4.tcp_abort_on_overflow.",
-    sources: &["listen(2)", "tcp(7), tcp_abort_on_overflow and tcp_syn_retries", "RFC 6298, 2.1", "ss(8), skmem"],
+        while it is empty), and a loop that accepts until the queue is empty before it does other work. Windows refuses \
+        with a reset instead, so that the client knows, but does not try again.",
+    sources: &["listen(2)", "tcp(7), tcp_syn_retries", "RFC 6298, 2.1", "ss(8), skmem"],
 };
 
 /// How many are dialled where none is left out.

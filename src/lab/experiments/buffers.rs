@@ -137,7 +137,7 @@ fn bounds_the_sender(trial: &mut Trial) -> Finding {
     let found = format!("{} times what was asked for", shares.join(", "));
     let asked = points.iter().map(|(asked, _)| (*asked, *asked)).collect();
     trial.figure(Figure {
-        title: "What a sender can put away while the reader stalls".into(),
+        title: "What a sender can put away before it would block".into(),
         x: Axis::linear("SO_SNDBUF + SO_RCVBUF asked for (B)"),
         y: Axis::linear("bytes (B)"),
         shape: Shape::Lines,

@@ -36,7 +36,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         message work on an idle machine and break under load, when the messages come stuck together or in pieces.\n\n\
         Say in the stream itself where a message ends: a length in front of it, or a delimiter behind it, and receive until it is whole. A datagram \
         is different. It arrives whole or not at all, each receive takes exactly one, and what does not fit into the buffer is thrown away.",
-    sources: &["recv(2)", "udp(7)", "RFC 9293, sections 3.7.1 and 3.9.1.2", "RFC 768"],
+    sources: &["recv(2)", "udp(7)", "RFC 9293, section 3.7", "RFC 768"],
 };
 
 const SENDS: usize = 10;

@@ -26,10 +26,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     explanation: "A socket is writable while its send buffer has room, and a send buffer may grow to megabytes. What waits there has left the \
         program but not the machine: it can no longer be taken back, reordered or replaced by something newer, and whatever is written next queues \
         behind it. On a slow path that is seconds.\n\n\
-        TCP_NOTSENT_LOWAT leaves the buffer as large as it is, for what is on its way and may have to be sent again, and bounds the bytes that have not \
-        been sent yet: only below the mark the socket is writable (newer kernels: below half of it, so that it is worth waking). So the program decides late what to send, and holds less kernel memory, at \
-        the price of being woken more often. Set it where a program multiplexes (HTTP/2, live video) and writes by readiness. net.ipv4.tcp_notsent_lowat \
-        is the default for all sockets.",
+        TCP_NOTSENT_LOWAT leaves the buffer as large as it is, for what is on its way and may have to be sent again, and bounds the bytes that have \
+        not been sent yet: only below the mark, in recent kernels below half of it, the socket is writable. So the program decides late what to send, \
+        and holds less kernel memory, at the price of being woken more often. Set it where a program multiplexes (HTTP/2, live video) and writes by \
+        readiness. net.ipv4.tcp_notsent_lowat is the default for all sockets.",
     sources: &[
         "kernel.org, Documentation/networking/ip-sysctl.rst, tcp_notsent_lowat",
         "socket(7), SO_SNDBUF",

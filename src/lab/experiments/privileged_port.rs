@@ -1,10 +1,12 @@
 //! privileged-port: ports that are not for everybody.
 
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
+use std::thread;
 
 use crate::lab::ground::{answer, sysctl, tcp};
 use crate::lab::{Claim, Experiment, Finding, Obstacle, Trial, Unit};
-use crate::socket::without_port_privilege;
+use crate::sys::probe::give_up_port_privilege;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "privileged-port",
@@ -42,7 +44,8 @@ fn is_refused(trial: &mut Trial) -> Finding {
     let port = trial.turn(last, border);
     let socket = tcp()?;
     let work = || socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into());
-    let bound = without_port_privilege(work)
+    let bound = thread::scope(|scope| scope.spawn(|| give_up_port_privilege().map(|()| work())).join())
+        .unwrap_or_else(|panic| resume_unwind(panic))
         .map_err(|error| Obstacle::Lacking(format!("no thread can give up the privilege: {error}")))?;
     if bound.is_ok() && port == last {
         return Err(Obstacle::Lacking(format!("this process may bind port {port}, and cannot give that up")));

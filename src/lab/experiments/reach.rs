@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Protocol, Type};
 
-use crate::lab::ground::{PATIENCE, bound, udp};
+use crate::lab::ground::{PATIENCE, bound, outward};
 use crate::lab::{Claim, Experiment, Finding, Obstacle, Seen, Trial, Unit};
 use crate::socket::{Address, Socket, accept_next, connect};
 
@@ -109,11 +109,8 @@ fn is_reached(trial: &mut Trial, server: &Socket, expected: impl Fn(IpAddr) -> b
 
 /// Two of the loopback, ::1, and that by which this machine speaks to others; as far as it has them.
 fn own_addresses() -> Result<Vec<IpAddr>, Obstacle> {
-    // A connect of a datagram socket sends nothing: it looks up the way, and with it the local address.
-    let socket = udp()?;
-    let to_others = socket.connect(&SocketAddr::from(([192, 0, 2, 1], 9)).into()).and_then(|()| bound(&socket));
     let mut all = vec![Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 2).into(), Ipv6Addr::LOCALHOST.into()];
-    all.extend(to_others.map(|address| address.ip()).ok().filter(|ip| !ip.is_loopback()));
+    all.extend(outward().ok());
     all.retain(is_own);
     if all.iter().filter(|ip| ip.is_ipv4()).count() < 2 {
         return Err(Obstacle::Lacking("this machine has one IPv4 address alone".into()));

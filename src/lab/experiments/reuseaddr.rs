@@ -1,5 +1,6 @@
 //! reuseaddr: a port that is still taken after its server ended.
 
+use std::fs;
 use std::net::{Shutdown, SocketAddr};
 
 use crate::lab::ground::{PATIENCE, answer, any_port, bound, patient, tcp};
@@ -13,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         Claim {
             says: "After a server closed its connection first, its port cannot be bound again without SO_REUSEADDR.",
             expected: "EADDRINUSE",
-            control: "the client closes first",
+            control: "both listeners have it on",
             check: is_taken,
         },
         Claim {
@@ -46,18 +47,18 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 };
 
 fn is_taken(trial: &mut Trial) -> Finding {
-    let server_first = trial.turn(true, false);
-    bind_again(trial, false, false, server_first, Some(libc::EADDRINUSE))
+    let on = trial.turn(false, true);
+    bind_again(trial, on, on, Some(libc::EADDRINUSE))
 }
 
 fn is_bound_again(trial: &mut Trial) -> Finding {
     let new = trial.turn(true, false);
-    bind_again(trial, true, new, true, None)
+    bind_again(trial, true, new, None)
 }
 
 fn takes_both(trial: &mut Trial) -> Finding {
     let earlier = trial.turn(false, true);
-    bind_again(trial, earlier, true, true, Some(libc::EADDRINUSE))
+    bind_again(trial, earlier, true, Some(libc::EADDRINUSE))
 }
 
 fn is_no_second_listener(trial: &mut Trial) -> Finding {
@@ -72,16 +73,20 @@ fn is_no_second_listener(trial: &mut Trial) -> Finding {
 }
 
 /// A server serves one connection and ends; then another is to listen on its port. With SO_REUSEADDR or without, the earlier and the new one.
-fn bind_again(trial: &mut Trial, earlier: bool, new: bool, server_first: bool, expected: Option<i32>) -> Finding {
-    let address = serve_one(trial, earlier, server_first)?;
+fn bind_again(trial: &mut Trial, earlier: bool, new: bool, expected: Option<i32>) -> Finding {
+    let before = time_waits_refused();
+    let address = serve_one(trial, earlier)?;
+    if time_waits_refused() != before {
+        return Err(Obstacle::Lacking("net.ipv4.tcp_max_tw_buckets connections are in TIME_WAIT, no more fit".into()));
+    }
     let listener = tcp()?;
     trial.set("new listener", &listener, "SO_REUSEADDR", new)?;
     let again = listener.bind(&address.into()).and_then(|()| listener.listen(1));
     Ok(answer(again, expected, "bound and listening"))
 }
 
-/// Where the server was. All of its sockets are closed.
-fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<SocketAddr, Obstacle> {
+/// Where a server was that served one connection and closed first.
+fn serve_one(trial: &mut Trial, reuse: bool) -> Result<SocketAddr, Obstacle> {
     let (listener, client) = (tcp()?, tcp()?);
     trial.set("earlier listener", &listener, "SO_REUSEADDR", reuse)?;
     listener.bind(&any_port().into())?;
@@ -89,12 +94,20 @@ fn serve_one(trial: &mut Trial, reuse: bool, server_first: bool) -> Result<Socke
     let address = bound(&listener)?;
     client.connect(&address.into())?;
     let server = patient(listener.accept()?.0)?;
-    let (first, second) = if server_first { (server, client) } else { (client, server) };
-    first.shutdown(Shutdown::Write)?;
-    receive_some(&second, &mut [0], PATIENCE)?;
-    trial.state("the end that closed first, before the other closes", &first);
-    // Its close waits until the last acknowledgement is there: what is left of the connection is then on the other side alone.
-    second.set_linger(Some(PATIENCE))?;
-    drop(second);
+    server.shutdown(Shutdown::Write)?;
+    receive_some(&client, &mut [0], PATIENCE)?;
+    trial.state("the server's end, before the client closes", &server);
+    // Its close waits until the last acknowledgement is there: what is left of the connection is then on the server's side.
+    client.set_linger(Some(PATIENCE))?;
+    drop(client);
     Ok(address)
+}
+
+/// How many connections the kernel closed without a TIME_WAIT because it had no room for one more (TCPTimeWaitOverflow); `None` where it does not
+/// tell.
+fn time_waits_refused() -> Option<String> {
+    let text = fs::read_to_string("/proc/net/netstat").ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:")).map(str::split_whitespace);
+    let (names, values) = (lines.next()?, lines.next()?);
+    names.zip(values).find(|(name, _)| *name == "TCPTimeWaitOverflow").map(|(_, value)| value.to_owned())
 }

@@ -1,9 +1,8 @@
 //! self-connect: a socket that is its own peer.
 
 use std::io;
-use std::net::SocketAddr;
 
-use crate::lab::ground::{PATIENCE, any_port, bound, errno_name, listener, tcp};
+use crate::lab::ground::{PATIENCE, any_port, bound, errno_name, listener, pair, tcp};
 use crate::lab::{Claim, Experiment, Finding, Seen, Trial, Unit};
 use crate::socket::{Dial, options, progress, receive_exact, send_all};
 
@@ -58,41 +57,38 @@ fn meets_itself(trial: &mut Trial) -> Finding {
     Ok(Seen { found, holds: peer == Some(bound(client)?) && back == *b"hello" })
 }
 
-/// How many ports a connect is given one of.
+/// How many local ports a connect is given one of.
 const WIDTH: u16 = 8;
-/// How often one closed port is tried, and how many of them; another program may take one meanwhile.
+/// How often one closed port is tried, and how many of them: a bind to the same port at another address keeps connects from it.
 const TRIES: u32 = 50;
 const PORTS: u32 = 8;
 
 fn meets_itself_by_chance(trial: &mut Trial) -> Finding {
-    let mut tries = 0;
     trial.measure("local ports to choose from", WIDTH.into(), Unit::Count);
+    let mut tries = 0;
     for _ in 0..PORTS {
-        let closed = closed_port()?;
+        // Nobody listens on the local port of a client, and while the client is there nobody can.
+        let (client, _server) = pair(|_, _| Ok(()))?;
+        let closed = bound(&client)?;
         let first = closed.port().saturating_add(trial.turn(0, 1));
         for _ in 0..TRIES {
             let client = tcp()?;
             options::local_ports(&client, first..=first.saturating_add(WIDTH - 1))?;
             tries += 1;
             match client.connect(&closed.into()) {
-                Ok(()) if bound(&client)? == closed => {
+                Ok(()) => {
                     trial.measure("tries", tries.into(), Unit::Count);
-                    return Ok(Seen { found: format!("connected to itself, try {tries}"), holds: true });
+                    let holds = bound(&client)? == closed;
+                    return Ok(Seen { found: format!("connected to itself, try {tries}"), holds });
                 }
+                // Others may have all of those ports for the moment.
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Ok(()) => break,
-                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => break,
                 Err(error) => return Err(error.into()),
             }
         }
     }
-    Ok(Seen { found: format!("not within {tries} tries"), holds: false })
-}
-
-fn closed_port() -> io::Result<SocketAddr> {
-    let socket = tcp()?;
-    socket.bind(&any_port().into())?;
-    bound(&socket)
+    Ok(Seen { found: format!("refused {tries} times"), holds: false })
 }
 
 fn is_told(trial: &mut Trial) -> Finding {

@@ -12,18 +12,25 @@ use super::support::{Program, Server, selkey};
 /// The ports that examples take; a test takes one that is free.
 const PORTS: [&str; 3] = ["65432", "65433", "9999"];
 
-/// The subcommands of a command, or of the whole, as `--help` lists them.
-fn commands(of: &[&str]) -> Vec<String> {
-    let lines = Program::start(&[of, &["--help"]].concat()).succeed();
+/// What `--help` says of a command, or of the whole where its name is empty.
+fn help(command: &str) -> Vec<String> {
+    let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+    Program::start(&args).succeed()
+}
+
+/// The subcommands, as `--help` lists them, each with its own behind it.
+fn commands(of: &str) -> Vec<String> {
+    let lines = help(of);
     let listed = lines.iter().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     // A long explanation goes on in a line that is indented further.
     let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
-    names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    let names = names.map(|line| format!("{of} {}", line.split(' ').next().unwrap()).trim().to_owned());
+    names.flat_map(|name| [vec![name.clone()], commands(&name)].concat()).collect()
 }
 
-/// The line to paste from the help of a command, or from that of the whole.
-fn example(command: &[&str]) -> String {
-    let lines = Program::start(&[command, &["--help"]].concat()).succeed();
+/// The line to paste from the help of a subcommand, or from that of the whole.
+fn example(command: &str) -> String {
+    let lines = help(command);
     let mut examples = lines.iter().filter_map(|line| line.strip_prefix("Example: "));
     let example = examples.next().unwrap_or_else(|| panic!("no example: {lines:#?}"));
     assert_eq!(examples.next(), None, "one example is enough");
@@ -49,13 +56,16 @@ fn paste(example: &str, directory: &Path) -> Program {
 
 #[test]
 fn every_example_works_when_pasted() {
-    let (commands, directory) = (commands(&[]), tempdir().unwrap());
+    let (commands, directory) = (commands(""), tempdir().unwrap());
     let paste = |example: &str| paste(example, directory.path());
-    assert!(commands.iter().any(|command| command == "demo"), "{commands:?}");
+    assert!(
+        ["demo", "lab", "lab run"].iter().all(|known| commands.iter().any(|command| command == known)),
+        "{commands:?}"
+    );
     for command in &commands {
-        let example = example(&[command]);
+        let example = example(command);
         assert!(example.starts_with(&format!("selkey {command}")), "{example}");
-        if command == "bench" {
+        if command.starts_with("bench") {
             // What it measures is tried below.
             continue;
         }
@@ -75,7 +85,7 @@ fn every_example_works_when_pasted() {
             continue;
         };
         // Each side is tried with the other.
-        let server = self::example(&[&format!("{family}-server")]);
+        let server = self::example(&format!("{family}-server"));
         let server = Server::of(paste(&on(&server, 0)));
         if side == "client" {
             assert!(!paste(&on(&example, server.address.port())).succeed().is_empty());
@@ -90,10 +100,9 @@ const MEASURED: [(&str, &str); 4] =
 
 #[test]
 fn every_measurement_works_when_pasted() {
-    let (commands, directory) = (commands(&["bench"]), tempdir().unwrap());
+    let directory = tempdir().unwrap();
     for (what, server) in MEASURED {
-        assert!(commands.iter().any(|command| command == what), "{commands:?}");
-        let example = example(&["bench", what]);
+        let example = example(&format!("bench {what}"));
         assert!(example.starts_with(&format!("selkey bench {what} ")), "{example}");
         let server = Server::named(server, &[]);
         let lines = paste(&on(&example, server.address.port()), directory.path()).succeed();
@@ -103,7 +112,7 @@ fn every_measurement_works_when_pasted() {
 
 /// Whether the help of the command speaks of what only a program that accepts has.
 fn listens(command: &str) -> bool {
-    Program::start(&[command, "--help"]).succeed().iter().any(|line| line.contains("--backlog"))
+    help(command).iter().any(|line| line.contains("--backlog"))
 }
 
 fn interrupt(server: Server) {
@@ -114,7 +123,7 @@ fn interrupt(server: Server) {
 
 #[test]
 fn the_first_help_names_a_first_thing_to_try() {
-    assert_eq!(example(&[]), "selkey demo");
+    assert_eq!(example(""), "selkey demo");
     paste("selkey demo", tempdir().unwrap().path()).succeed();
 }
 

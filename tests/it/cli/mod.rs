@@ -9,6 +9,7 @@ mod echo;
 mod hello;
 mod help;
 mod http_get;
+mod lab;
 mod lifetime;
 mod partners;
 mod peers;

@@ -37,8 +37,7 @@ fn unread_bytes_are_counted_exactly() {
     // The SYN counts as one at the end that dialled.
     assert!((1000..=1001).contains(&sender.bytes_acked.unwrap()), "{sender:?}");
     assert!(sender.rtt.is_some() && sender.rtt_variance.is_some(), "{sender:?}");
-    // One write that fits into a segment of loopback.
-    assert_eq!((sender.segments_sent, of(&ours).segments_sent), (Some(1), Some(0)));
+    assert!(sender.segments_sent.unwrap() > 0 && of(&ours).segments_sent == Some(0), "{sender:?}");
     assert!(sender.window_scale.is_some_and(|bits| bits <= 14), "{sender:?}");
     assert!(sender.cwnd.unwrap() > 0 && sender.mss.unwrap() > 0, "{sender:?}");
     assert_eq!(sender.retransmits, Some(0));
