@@ -26,8 +26,8 @@ of the server with its threads, and of the processes that it has started when al
 Scenarios: one, four, fifty, thousand (so many connections, a message of 64 bytes on its way on each), large (50 connections, 16 KiB),
 pipelined (50 connections, 16 messages on their way on each), connect (a new connection for each message, one after the other).
 
---json prints one object on one line, with times in nanoseconds. Exit status: 0 measured, 1 a server could not be started or answered
-wrong, 2 usage.
+--json prints one object on one line, with each figure of both, the ratio of b to a, and the floor, which is that of a to itself; all with their
+quartiles. Exit status: 0 measured, 1 a server could not be started or answered wrong, 2 usage.
 
 Example: selkey bench compare --a 'selkey multiconn-server 127.0.0.1 {port} --quiet' --b 'selkey multiconn-server 127.0.0.1 {port} --quiet --backend poll'";
 

@@ -12,14 +12,16 @@ use crate::cli::output::columns;
 const A: usize = 0;
 const B: usize = 1;
 
-/// A figure, what it is called in JSON, and how it is shown.
-type Row = (&'static str, &'static str, fn(&Figures) -> f64, fn(f64) -> String);
+/// What a figure is called, for people and in JSON; the figure; what makes a number of it that is shown, and the unit that its name in JSON says.
+type Row = (&'static str, &'static str, fn(&Figures) -> f64, fn(f64) -> String, f64);
+
+const MICROS: f64 = 1e-3;
 
 const ROWS: [Row; 4] = [
-    ("CPU time of the server per message", "cpu_ns", Figures::cpu, time),
-    ("messages a second", "messages_per_second", Figures::rate, count),
-    ("median answer", "p50_ns", Figures::p50, time),
-    ("99 of 100 answers within", "p99_ns", Figures::p99, time),
+    ("CPU time of the server per message", "cpu_us", Figures::cpu, time, MICROS),
+    ("messages a second", "messages_per_s", Figures::rate, count, 1.0),
+    ("median answer", "p50_us", Figures::p50, time, MICROS),
+    ("99 of 100 answers within", "p99_us", Figures::p99, time, MICROS),
 ];
 
 const HEAD: [&str; 6] = ["", "a", "b", "b / a", "quartiles", "a / a"];
@@ -42,7 +44,7 @@ pub fn text(asked: &Compare, pairing: &Pairing, measured: &[(Scenario, Paired)])
     let mut text = format!("a: {}\nb: {}\n{lots} lots, {rounds} slices of {slice:?} in each\n", asked.a, asked.b);
     for (scenario, paired) in measured {
         let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
-        for (name, _, figure, shown) in ROWS {
+        for (name, _, figure, shown, _) in ROWS {
             let side = |at| paired.figure(at, figure).map_or("-".to_owned(), |spread| shown(spread.median));
             let Some(ratio) = paired.ratio(B, A, figure) else { continue };
             let (ratio, spread, floor) = (format!("{:.3}", ratio.median), range(ratio), range(paired.floor(figure)));
@@ -76,7 +78,7 @@ pub fn json(asked: &Compare, pairing: &Pairing, measured: &[(Scenario, Paired)])
         "protocol": if asked.protocol == Protocol::Echo { "echo" } else { "app" },
         "lots": pairing.lots,
         "rounds": pairing.rounds,
-        "slice_seconds": pairing.slice.as_secs_f64(),
+        "slice_s": pairing.slice.as_secs_f64(),
         "server_cpus": pairing.server_processors,
         "client_cpus": pairing.client_processors,
         "scenarios": scenarios,
@@ -84,7 +86,6 @@ pub fn json(asked: &Compare, pairing: &Pairing, measured: &[(Scenario, Paired)])
 }
 
 fn object(scenario: &Scenario, paired: &Paired) -> Value {
-    let spread = |spread: Spread| json!({ "low": spread.low, "median": spread.median, "high": spread.high });
     let mut object = json!({
         "scenario": Some(scenario.name).filter(|name| !name.is_empty()),
         "connections": scenario.connections,
@@ -98,13 +99,18 @@ fn object(scenario: &Scenario, paired: &Paired) -> Value {
             Verdict::More => "more",
         },
     });
-    for (_, name, figure, _) in ROWS {
+    for (_, name, figure, _, unit) in ROWS {
+        let side = |at| paired.figure(at, figure).map(|figure| spread(figure, unit));
         object[name] = json!({
-            "a": paired.figure(A, figure).map(spread),
-            "b": paired.figure(B, figure).map(spread),
-            "ratio": paired.ratio(B, A, figure).map(spread),
-            "floor": spread(paired.floor(figure)),
+            "a": side(A),
+            "b": side(B),
+            "ratio": paired.ratio(B, A, figure).map(|ratio| spread(ratio, 1.0)),
+            "floor": spread(paired.floor(figure), 1.0),
         });
     }
     object
+}
+
+fn spread(spread: Spread, unit: f64) -> Value {
+    json!({ "low": spread.low * unit, "median": spread.median * unit, "high": spread.high * unit })
 }

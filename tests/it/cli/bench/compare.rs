@@ -13,7 +13,7 @@ use crate::harness::await_that;
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const FEW: [&str; 6] = ["--lots", "1", "--rounds", "5", "--slice", "0.002"];
-const FIGURES: [&str; 4] = ["cpu_ns", "messages_per_second", "p50_ns", "p99_ns"];
+const FIGURES: [&str; 4] = ["cpu_us", "messages_per_s", "p50_us", "p99_us"];
 
 /// A command of this program.
 fn server(name: &str) -> String {
@@ -68,7 +68,7 @@ fn two_servers_are_measured_in_every_scenario_asked_for() {
     assert_eq!((&compared["a"], &compared["b"]), (&a.into(), &b.into()));
     assert_eq!(compared["protocol"], "echo");
     assert_eq!((&compared["lots"], &compared["rounds"]), (&1.into(), &5.into()));
-    assert_eq!(compared["slice_seconds"], 0.002);
+    assert_eq!(compared["slice_s"], 0.002);
     assert!(compared["server_cpus"].is_array() && compared["client_cpus"].is_array());
     let scenarios = compared["scenarios"].as_array().unwrap();
     let names: Vec<&Value> = scenarios.iter().map(|scenario| &scenario["scenario"]).collect();
@@ -104,7 +104,7 @@ fn people_read_a_table() {
 #[test]
 fn a_search_is_measured_too() {
     let compared = compare(&server("app-server"), &server("app-server"), &["--protocol", "app", "--in-flight", "2"]);
-    assert!(compared["scenarios"][0]["messages_per_second"]["b"]["low"].as_f64().unwrap() > 0.0);
+    assert!(compared["scenarios"][0]["messages_per_s"]["b"]["low"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_time_of_processes_that_a_server_started_counts() {
     // The shell itself waits, and takes no time at all.
     let b = shell(&file, &format!("{program} multiconn-server 127.0.0.1 $0 --quiet & wait"));
     let compared = compare(&echo(), &b, &["--scenario", "one"]);
-    assert!(compared["scenarios"][0]["cpu_ns"]["b"]["low"].as_f64().unwrap() > 0.0);
+    assert!(compared["scenarios"][0]["cpu_us"]["b"]["low"].as_f64().unwrap() > 0.0);
     await_that("the end of the server", || is_gone(&file));
 }
 
