@@ -8,6 +8,27 @@ pub(crate) fn about(what: impl fmt::Display, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), About { what: what.to_string(), error })
 }
 
+/// The number with which the system refused something, however much was put in front of the error: Python's `OSError.errno`.
+///
+/// ```
+/// use selkey::socket::{Options, listen};
+///
+/// let error = listen(&"unix:/nowhere/at/all".into(), &Options::default()).unwrap_err();
+/// assert!(error.to_string().contains("/nowhere/at/all"));
+/// assert_eq!(selkey::errno(&error), Some(libc::ENOENT));
+/// assert_eq!(selkey::errno(&std::io::Error::other("ours")), None);
+/// ```
+pub fn errno(error: &io::Error) -> Option<i32> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(errno);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 #[derive(Debug)]
 struct About {
     what: String,

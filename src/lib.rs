@@ -18,6 +18,7 @@ pub mod socket;
 mod sys;
 
 pub use buffer::{python, text};
+pub use error::errno;
 pub use events::{EVENT_READ, EVENT_WRITE, Events};
 pub use reactor::{
     Deadline, Flow, FromFn, Handle, Limits, Out, Protocol, Reactor, Retry, Sink, Stats, TimerKey, from_fn,

@@ -1,15 +1,17 @@
-//! `demo`: every server with a client of it in one process, with the transcripts of both.
+//! `demo`: every server with a client of it in one process, with the transcripts of both; and a short measurement.
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use selkey::apps::app::{self, Progress, Request, Search};
 use selkey::apps::{Transcript, echo, hello, multiconn, udp};
+use selkey::load::{Echo, Plan, Session};
 use selkey::message::Message;
 use selkey::socket::{Address, Options, Socket, bind_datagram, listen, local_name};
-use selkey::{Protocol, Reactor, Waker, python};
+use selkey::{Flow, Protocol, Reactor, Waker, from_fn, python};
 
 use super::output::{say, transcript};
 
@@ -18,15 +20,18 @@ const CONNECTIONS: usize = 3;
 /// For all that one client does.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+const MEASURED: Duration = Duration::from_millis(300);
+
 type Part = fn() -> io::Result<()>;
 
 pub fn run() -> io::Result<()> {
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("multiconn-server, multiconn-client: any number of connections on one thread", multi_connection),
         ("echo-server, echo-client: blocking, one connection at a time", blocking_echo),
         ("hello-server, hello-client: a thread for each connection", greeting),
         ("app-server, app-client: messages with a JSON header", application),
         ("udp-server, udp-client: datagrams", datagrams),
+        ("bench echo: a short measurement, every echo checked", measurement),
     ];
     for (heading, show) in parts {
         say(format_args!("== {heading}"));
@@ -161,6 +166,42 @@ fn datagrams() -> io::Result<()> {
             udp::exchange(&address.as_str().into(), &Options::default(), &asked, udp::Patience::default(), &client());
         stop.wake()?;
         outcome.and(joined(serving.join()))
+    })
+}
+
+/// A loop that echoes on a thread, and one that asks here.
+fn measurement() -> io::Result<()> {
+    let listener = listen(&("127.0.0.1", 0).into(), &Options::default())?;
+    let mut plan = Plan::new(local_name(&listener).as_str());
+    (plan.connections, plan.most) = (CONNECTIONS, TIMEOUT);
+    let (tell, told) = channel();
+    thread::scope(|scope| {
+        let serving = scope.spawn(move || {
+            let mut reactor = Reactor::new()?;
+            reactor.serve(listener, |_| {
+                from_fn(|input, out| {
+                    out.lend(input);
+                    Flow::used(input.len())
+                })
+            })?;
+            let _ = tell.send(reactor.handle());
+            reactor.run()
+        });
+        let tally = Session::open(&plan, Echo::new(64)).and_then(|mut session| session.slice(MEASURED));
+        if let Ok(handle) = told.recv() {
+            handle.stop();
+        }
+        joined(serving.join())?;
+        let tally = tally?;
+        if let Some((_, _, first)) = tally.errors.iter().next() {
+            return Err(io::Error::other(first));
+        }
+        let (rate, times) = (tally.rate(), &tally.latency);
+        let [median, late] = [0.5, 0.99].map(|part| times.quantile(part));
+        say(format_args!(
+            "{CONNECTIONS} connections: {rate:.0} messages/s, half of them back in {median:.1?}, 99 % in {late:.1?}"
+        ));
+        Ok(())
     })
 }
 

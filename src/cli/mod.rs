@@ -22,13 +22,13 @@ mod status;
 mod udp;
 mod usage;
 
-use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use output::complain;
+use selkey::errno;
 
 /// Python-style socket programs on a selector: servers, clients, measurements.
 #[derive(Parser)]
@@ -124,16 +124,4 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied if errno(error) == Some(libc::EACCES) => "; ports below 1024 need a privilege",
         _ => "",
     }
-}
-
-/// What the system said, however much was put in front of it.
-fn errno(error: &io::Error) -> Option<i32> {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return Some(errno);
-        }
-        cause = error.source();
-    }
-    None
 }

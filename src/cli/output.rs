@@ -1,7 +1,9 @@
 //! Transcript lines on standard output, complaints on standard error.
 
 use std::fmt;
-use std::io::{Write, stderr, stdout};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write, stderr, stdout};
+use std::path::Path;
 
 use selkey::apps::Transcript;
 
@@ -38,4 +40,26 @@ pub fn columns(lines: &[impl AsRef<[String]>], right: &[bool]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Stores a file; an error names it.
+pub fn store(file: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    fs::write(file, bytes).map_err(|error| cannot_write(file, error))
+}
+
+/// Whether there is or can be such a file; what is in it stays. For before the time is spent that fills it.
+pub fn can_store(file: &Path) -> io::Result<()> {
+    let opened = OpenOptions::new().append(true).create(true).open(file);
+    opened.map(drop).map_err(|error| cannot_write(file, error))
+}
+
+/// An error that names the file.
+pub fn cannot_write(file: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write {}: {error}", file.display()))
+}
+
+/// The lines that were written.
+pub fn csv_text(lines: csv::Writer<Vec<u8>>) -> io::Result<String> {
+    let bytes = lines.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }

@@ -164,22 +164,16 @@ impl Sweep {
             let what = "bytes under way (connections × in flight × size)";
             return refused(format!("{under_way} {what}; a sweep is of 1 to {}", Sweep::MOST_BYTES));
         }
-        let mut chosen = vec![Vec::new()];
-        for (option, values) in &self.settings {
-            let with = |settings: &Vec<_>| {
-                let settings = settings.clone();
-                values
-                    .iter()
-                    .map(move |value| [&settings[..], &[(*option, value.clone())]].concat())
-                    .collect::<Vec<_>>()
-            };
-            chosen = chosen.iter().flat_map(with).collect();
-        }
-        let sized = |settings: &Vec<_>| {
-            let settings = settings.clone();
-            self.sizes.iter().map(move |&size| Combination { settings: settings.clone(), size }).collect::<Vec<_>>()
+        let combination = |mut index: usize| {
+            let mut digit = |base: usize| (index % base, index /= base).0;
+            let size = self.sizes[digit(self.sizes.len())];
+            let settings = self.settings.iter().rev();
+            let mut settings: Vec<_> =
+                settings.map(|(option, values)| (*option, values[digit(values.len())].clone())).collect();
+            settings.reverse();
+            Combination { settings, size }
         };
-        Ok(chosen.iter().flat_map(sized).collect())
+        Ok((0..count).map(combination).collect())
     }
 
     /// Measures, and calls `tell` after each slice. What this system lacks or refuses is skipped.

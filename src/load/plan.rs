@@ -46,14 +46,14 @@ pub struct Plan {
     pub threads: usize,
     /// The same before, not counted but for errors. Default: none.
     pub warm_up: Duration,
-    /// How long the intervals are that are told while it runs; longer where there would be more than 600 in [`most`](Plan::most). Default: 1 s.
+    /// How long the intervals are that are told while it runs; longer where there would be more than 600. Default: 1 s.
     pub interval: Duration,
 }
 
 /// When it is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// After this time nothing more is sent; what is under way is waited for.
+    /// After this time nothing more is sent, or in an open loop due: what is held up then is sent for one more second. What is under way is waited for.
     For(Duration),
     /// When so many messages were sent and answered.
     Messages(u64),
@@ -82,16 +82,26 @@ impl Plan {
 
 /// Ends a run early, from another thread or a signal: it is looked at ten times a second at least. Clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    /// That of whoever asked for the run, where this one is the run's own.
+    outer: Option<Arc<AtomicBool>>,
+}
 
 impl Stop {
     /// Nothing more is sent or waited for.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked for.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let is_set = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
+        is_set(&self.asked) || self.outer.as_ref().is_some_and(is_set)
+    }
+
+    /// One that is stopped with this one, and alone.
+    pub(super) fn inner(&self) -> Stop {
+        Stop { asked: Arc::default(), outer: Some(self.asked.clone()) }
     }
 }

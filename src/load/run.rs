@@ -1,6 +1,7 @@
 //! A whole run: threads, a warm-up, intervals that are told while it goes on.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -76,7 +77,7 @@ pub fn run<E: Exchange>(
     make: impl Fn(usize) -> io::Result<E> + Sync,
     told: impl FnMut(&Interval),
 ) -> io::Result<Report> {
-    run_on_threads(plan, |share| Session::open_share(plan, make(share.at)?, share), told)
+    run_on_threads(plan, |plan, share| Session::open_share(plan, make(share.at)?, share), told)
 }
 
 /// As [`run`], with datagrams (UDP): each connection is a socket of its own. A reply may come in any order, and is known by its content; one that does not come
@@ -89,7 +90,7 @@ pub fn run_datagrams<E: Exchange>(
     make: impl Fn(usize) -> io::Result<E> + Sync,
     told: impl FnMut(&Interval),
 ) -> io::Result<Report> {
-    run_on_threads(plan, |share| Datagrams::open(plan, make(share.at)?, share), told)
+    run_on_threads(plan, |plan, share| Datagrams::open(plan, make(share.at)?, share), told)
 }
 
 enum Word {
@@ -101,11 +102,17 @@ enum Word {
 
 fn run_on_threads<D: Drive>(
     plan: &Plan,
-    open: impl Fn(Share) -> io::Result<D> + Sync,
+    open: impl Fn(&Plan, Share) -> io::Result<D> + Sync,
     mut told: impl FnMut(&Interval),
 ) -> io::Result<Report> {
+    // A thread that fails stops the others, and nothing else.
+    let plan = &Plan { stop: plan.stop.inner(), ..plan.clone() };
     let threads = plan.threads.clamp(1, plan.connections.max(1));
-    let interval = plan.interval.max(plan.most / INTERVALS).max(Duration::from_millis(1));
+    let longest = match plan.goal {
+        Goal::For(time) => time,
+        Goal::Messages(_) => plan.most,
+    };
+    let interval = plan.interval.max(longest / INTERVALS).max(Duration::from_millis(1));
     let (send, words) = channel();
     let (open, barrier) = (&open, &Barrier::new(threads));
     let mut crew = Crew { passed: vec![0; threads], parts: BTreeMap::new(), interval, all: Tally::new() };
@@ -115,8 +122,7 @@ fn run_on_threads<D: Drive>(
             let send = send.clone();
             scope.spawn(move || {
                 let share = Share { at, of: threads };
-                // Dropped where the thread panics: then nobody waits for its word.
-                let ended = on_thread(plan, interval, barrier, || open(share), &send, at);
+                let ended = on_thread(plan, interval, barrier, || open(plan, share), &send, at);
                 let _ = send.send((at, Word::Ended(ended)));
             });
         }
@@ -163,32 +169,36 @@ fn on_thread<D: Drive>(
     send: &Sender<(usize, Word)>,
     at: usize,
 ) -> io::Result<(Box<Tally>, Option<Tcp>)> {
-    let opened = open();
+    let opened = guarded(open);
     barrier.wait();
-    let warmed = opened.and_then(|mut driven| {
+    let warmed = guarded(|| {
+        let mut driven = opened?;
         let warm = (!plan.warm_up.is_zero()).then(|| driven.go(Goal::For(plan.warm_up), None)).transpose()?;
         Ok((driven, warm))
     });
     barrier.wait();
     let (mut driven, warm) = warmed?;
     let (over, mut number) = (send.clone(), 0);
-    let last = driven.go(
-        plan.goal,
-        Some((
-            interval,
-            Box::new(move |part| {
-                let _ = over.send((at, Word::Over(number, Box::new(part))));
-                number += 1;
-            }),
-        )),
-    )?;
+    let tell: Tell = Box::new(move |part| {
+        let _ = over.send((at, Word::Over(number, Box::new(part))));
+        number += 1;
+    });
+    let last = guarded(|| driven.go(plan.goal, Some((interval, tell))))?;
     let mut rest = Tally::new();
     if let Some(warm) = warm {
-        (rest.connected, rest.unanswered) = (warm.connected, warm.unanswered);
-        rest.errors = warm.errors;
+        (rest.unanswered, rest.errors) = (warm.unanswered, warm.errors);
+        if plan.per_connection.is_none() {
+            rest.connected = warm.connected;
+        }
     }
     let _ = send.send((at, Word::Over(u64::MAX, Box::new(last))));
     Ok((Box::new(rest), driven.tcp()))
+}
+
+/// An exchange that panics ends the run, and leaves nobody waiting.
+fn guarded<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let panicked = |_| Err(io::Error::other("a thread of the run panicked"));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 /// Puts the threads' intervals together.

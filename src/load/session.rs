@@ -11,8 +11,9 @@ use super::client::{Client, Desk, Place};
 use super::exchange::Exchange;
 use super::plan::{Goal, Plan};
 use super::run::Drive;
-use super::tally::{Failure, Tally, errno};
+use super::tally::{Failure, Tally};
 use super::tcp::Tcp;
+use crate::error::errno;
 use crate::reactor::{Limits, Reactor};
 use crate::socket::Address;
 

@@ -1,11 +1,12 @@
 //! What a run comes to: messages, times, failures.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::time::Duration;
 use std::{fmt, io};
 
 use hdrhistogram::Histogram;
+
+use crate::error::errno;
 
 /// What was done, and what went wrong.
 #[derive(Clone, Debug)]
@@ -180,18 +181,6 @@ impl Failure {
             kind => Failure::Other(errno(error).map_or_else(|| kind.to_string(), text)),
         }
     }
-}
-
-/// What the system said, however much was put in front of it.
-pub(super) fn errno(error: &io::Error) -> Option<i32> {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return Some(errno);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 fn text(errno: i32) -> String {

@@ -42,7 +42,7 @@ impl Epoll {
         }
         self.events.clear();
         let (list, room) = (self.events.as_mut_ptr(), self.room.min(most));
-        let fine = timeout::fine(timeout).and_then(|time| wait_finely(self.poller.as_raw_fd(), list, room, &time));
+        let fine = timeout::fine(timeout).and_then(|time| wait_finely(self.poller.as_raw_fd(), list, room, time));
         let count = match fine {
             Some(count) => count,
             // SAFETY: the kernel writes at most `room` entries, and `grow` made place for them.
@@ -68,7 +68,7 @@ impl Epoll {
 /// (before Linux 5.11) or a sandbox forbids it; that is found out once. The list has place for `room` entries.
 #[cfg(target_os = "linux")]
 #[inline(never)]
-fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: &libc::timespec) -> Option<c_int> {
+fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: Duration) -> Option<c_int> {
     static ABSENT: AtomicBool = AtomicBool::new(false);
     /// As the kernel has it on every processor.
     #[repr(C)]
@@ -79,9 +79,7 @@ fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: &libc::tim
     if ABSENT.load(Ordering::Relaxed) {
         return None;
     }
-    // 32 bits wide on some systems.
-    #[allow(clippy::useless_conversion)]
-    let time = Time { seconds: time.tv_sec.into(), nanos: time.tv_nsec.into() };
+    let time = Time { seconds: time.as_secs() as i64, nanos: time.subsec_nanos().into() };
     let no_mask = ptr::null::<libc::sigset_t>();
     // SAFETY: the caller has made place for `room` entries; `time` lives through the call.
     let count = unsafe { libc::syscall(libc::SYS_epoll_pwait2, set, list, room, &raw const time, no_mask, 0usize) };
@@ -94,7 +92,7 @@ fn wait_finely(set: c_int, list: *mut epoll_event, room: c_int, time: &libc::tim
 
 /// Android ends a program that makes a call it does not know.
 #[cfg(not(target_os = "linux"))]
-fn wait_finely(_set: c_int, _list: *mut epoll_event, _room: c_int, _time: &libc::timespec) -> Option<c_int> {
+fn wait_finely(_set: c_int, _list: *mut epoll_event, _room: c_int, _time: Duration) -> Option<c_int> {
     None
 }
 

@@ -94,7 +94,10 @@ platform::on_epoll! {
         // SAFETY: pointer and length describe `watched`, which nobody else touches during the call; a null pointer changes no signal mask.
         unsafe {
             match timeout::fine(timeout) {
-                Some(time) => libc::ppoll(list, length, &time, std::ptr::null()),
+                Some(time) => {
+                    let time = libc::timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ };
+                    libc::ppoll(list, length, &time, std::ptr::null())
+                }
                 None => libc::poll(list, length, timeout::millis(timeout)),
             }
         }

@@ -15,10 +15,9 @@ pub(super) fn millis(timeout: Option<Duration>) -> libc::c_int {
 platform::on_epoll! {
     /// A timeout that has a part of a millisecond, which epoll_wait(2) and poll(2) would round up. Beyond some days nobody asks for that.
     #[inline(always)]
-    pub(super) fn fine(timeout: Option<Duration>) -> Option<libc::timespec> {
+    pub(super) fn fine(timeout: Option<Duration>) -> Option<Duration> {
         const DAYS: u64 = 1 << 20;
-        let timeout = timeout.filter(|time| time.subsec_nanos() % 1_000_000 > 0 && time.as_secs() < DAYS)?;
-        Some(libc::timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos() as _ })
+        timeout.filter(|time| time.subsec_nanos() % 1_000_000 > 0 && time.as_secs() < DAYS)
     }
 }
 
@@ -37,10 +36,10 @@ mod tests {
     platform::on_epoll! {
         #[test]
         fn a_part_of_a_millisecond_is_known() {
-            let nanos = |t| fine(Some(t)).map(|time| (time.tv_sec, time.tv_nsec));
-            assert_eq!(nanos(Duration::from_nanos(3_000_000_001)), Some((3, 1)));
-            assert_eq!([Duration::ZERO, Duration::from_millis(7), Duration::MAX].map(nanos), [None; 3]);
-            assert!(fine(None).is_none());
+            let time = Some(Duration::from_nanos(3_000_000_001));
+            assert_eq!(fine(time), time);
+            let coarse = [None, Some(Duration::ZERO), Some(Duration::from_millis(7)), Some(Duration::MAX)];
+            assert_eq!(coarse.map(fine), [None; 4]);
         }
     }
 

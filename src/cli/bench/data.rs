@@ -7,6 +7,7 @@ use selkey::lab::{Axis, Figure, Series, Shape};
 use selkey::load::{Goal, Plan, Report, Times};
 use serde_json::{Map, Value, json};
 
+use super::super::output::csv_text;
 use super::show::{QUANTILES, Row, quantiles};
 
 fn micros(time: Duration) -> f64 {
@@ -84,8 +85,7 @@ pub fn csv(rows: &[Row]) -> io::Result<String> {
         let fields = numbers.into_iter().chain(counts).chain(latency).chain([row.errors.to_string()]);
         writer.write_record(fields)?;
     }
-    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    csv_text(writer)
 }
 
 /// Latency by quantile, and how throughput and latency went.

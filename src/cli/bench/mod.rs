@@ -8,13 +8,12 @@ mod show;
 
 use std::io;
 use std::time::Duration;
-use std::{fs, path::Path};
 
 use clap::Subcommand;
 use selkey::load::{Echo, Exchange, Failure, Interval, Plan, Report, run, run_datagrams};
 use selkey::socket::Options;
 
-use super::output::say;
+use super::output::{say, store};
 use super::{plot, serving, signals, socket_options};
 use options::{Common, PerConnection, Size};
 use show::{Row, Shown};
@@ -176,7 +175,8 @@ fn measure(
     shown.clear();
     let report = report?;
     if let Some(file) = &common.plot {
-        draw(file, &format!("{what} at {}", plan.address), &report, &rows)?;
+        let figures = data::figures(&format!("{what} at {}", plan.address), &report, &rows);
+        store(file, plot::svg(&figures)?)?;
     }
     if common.json {
         say(format_args!("{}", data::json(what, plan, &report, &rows)));
@@ -186,12 +186,6 @@ fn measure(
         show::report(plan, &report);
     }
     judge(&report)
-}
-
-fn draw(file: &Path, title: &str, report: &Report, rows: &[Row]) -> io::Result<()> {
-    let drawn = plot::svg(&data::figures(title, report, rows))?;
-    let cannot = |error: io::Error| io::Error::new(error.kind(), format!("cannot write {}: {error}", file.display()));
-    fs::write(file, drawn).map_err(cannot)
 }
 
 /// Whether all went well.

@@ -7,6 +7,7 @@ use selkey::socket::{Setting, State};
 use serde_json::{Map, Value, json};
 
 use super::words;
+use crate::cli::output::csv_text;
 
 pub fn environment() -> Value {
     lab::environment().into_iter().map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>().into()
@@ -129,11 +130,5 @@ pub fn csv(reports: &[ExperimentReport]) -> io::Result<String> {
             }
         }
     }
-    text(lines)
-}
-
-/// What was written.
-pub fn text(lines: csv::Writer<Vec<u8>>) -> io::Result<String> {
-    let bytes = lines.into_inner().map_err(|error| error.into_error())?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    csv_text(lines)
 }

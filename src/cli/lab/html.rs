@@ -53,13 +53,13 @@ fn head(page: &mut Vec<u8>, summary: &Summary<'_>) -> io::Result<()> {
 }
 
 fn verdicts(page: &mut Vec<u8>, reports: &[ExperimentReport]) -> io::Result<()> {
-    write!(page, "<table class=\"verdicts\">\n")?;
+    writeln!(page, "<table class=\"verdicts\">")?;
     for report in reports {
         let (name, question) = (Escaped(report.experiment.name), Escaped(report.experiment.question));
         let verdict = Badge(report.verdict());
         writeln!(page, "<tr><td>{verdict}</td><td><a href=\"#{name}\">{name}</a><br/>{question}</td></tr>")?;
     }
-    write!(page, "</table>\n")
+    writeln!(page, "</table>")
 }
 
 fn experiment(page: &mut Vec<u8>, report: &ExperimentReport) -> io::Result<()> {
@@ -77,7 +77,7 @@ fn experiment(page: &mut Vec<u8>, report: &ExperimentReport) -> io::Result<()> {
 }
 
 fn explanation(page: &mut Vec<u8>, report: &ExperimentReport) -> io::Result<()> {
-    write!(page, "<details open=\"open\"><summary>Why</summary>\n")?;
+    writeln!(page, "<details open=\"open\"><summary>Why</summary>")?;
     for paragraph in paragraphs(report.experiment) {
         writeln!(page, "<p>{}</p>", Escaped(&paragraph))?;
     }
@@ -86,19 +86,19 @@ fn explanation(page: &mut Vec<u8>, report: &ExperimentReport) -> io::Result<()> 
 }
 
 fn environment(page: &mut Vec<u8>, runs: &Runs) -> io::Result<()> {
-    write!(page, "<h2 id=\"machine\">The machine</h2>\n")?;
+    writeln!(page, "<h2 id=\"machine\">The machine</h2>")?;
     let asked = [("repeats", runs.repeats.to_string()), ("seed", runs.seed.to_string())];
     let asked = asked.into_iter().map(|(name, value)| (name.to_owned(), value));
     rows(page, lab::environment().into_iter().chain(asked))?;
-    write!(page, "</body>\n</html>\n")
+    writeln!(page, "</body>\n</html>")
 }
 
 fn rows(page: &mut Vec<u8>, rows: impl IntoIterator<Item = (String, String)>) -> io::Result<()> {
-    write!(page, "<table>\n")?;
+    writeln!(page, "<table>")?;
     for (name, value) in rows {
         writeln!(page, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", Escaped(&name), Escaped(&value))?;
     }
-    write!(page, "</table>\n")
+    writeln!(page, "</table>")
 }
 
 /// A picture within a page needs no namespace, which would be the only address of the page.

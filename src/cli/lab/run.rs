@@ -1,8 +1,8 @@
 //! `lab run`: experiments, as text, as data, as a page.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +12,7 @@ use textwrap::fill;
 use super::explain::find;
 use super::words::{self, Summary};
 use super::{data, html, text, width};
-use crate::cli::output::say;
+use crate::cli::output::{can_store, cannot_write, say, store};
 use crate::cli::plot::svg;
 use crate::cli::usage::within;
 
@@ -112,9 +112,9 @@ impl Run {
 
     fn check_places(&self) -> io::Result<()> {
         if let Some(directory) = &self.plot {
-            fs::create_dir_all(directory).map_err(|error| about(directory, error))?;
+            fs::create_dir_all(directory).map_err(|error| cannot_write(directory, error))?;
         }
-        self.html.as_deref().map_or(Ok(()), check_file)
+        self.html.as_deref().map_or(Ok(()), can_store)
     }
 
     fn store(&self, runs: &Runs, reports: &[ExperimentReport]) -> io::Result<()> {
@@ -123,33 +123,20 @@ impl Run {
             let figures: Vec<Figure> = figures.collect();
             if let (Some(directory), false) = (&self.plot, figures.is_empty()) {
                 let file = directory.join(report.experiment.name).with_extension("svg");
-                fs::write(&file, svg(&figures)?).map_err(|error| about(&file, error))?;
+                store(&file, svg(&figures)?)?;
             }
         }
         if let Some(file) = &self.html {
-            fs::write(file, html::page(runs, reports)?).map_err(|error| about(file, error))?;
+            store(file, html::page(runs, reports)?)?;
         }
         Ok(())
     }
 }
 
-/// All, or those of these names.
+/// Those of these names, in this order.
 fn chosen(names: &[String]) -> Vec<&'static Experiment> {
-    if names.iter().any(|name| name == "all") {
-        lab::all().to_vec()
-    } else {
-        names.iter().map(|name| find(name)).collect()
-    }
-}
-
-/// An error that names the file.
-pub fn about(file: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
-}
-
-/// Whether it can be written to. What is in it stays.
-pub fn check_file(file: &Path) -> io::Result<()> {
-    OpenOptions::new().append(true).create(true).open(file).map(drop).map_err(|error| about(file, error))
+    let named = |name: &String| if name == "all" { lab::all().to_vec() } else { vec![find(name)] };
+    names.iter().flat_map(named).collect()
 }
 
 /// On a terminal; nowhere else.

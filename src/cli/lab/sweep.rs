@@ -10,9 +10,9 @@ use clap::ValueEnum;
 use selkey::lab::{Cell, Side, Sweep, Verdict};
 use selkey::socket::raise_descriptor_limit;
 
-use super::run::{about, check_file, progress};
+use super::run::progress;
 use super::text;
-use crate::cli::output::say;
+use crate::cli::output::{can_store, say, store};
 use crate::cli::plot::svg;
 use crate::cli::signals;
 use crate::cli::usage::{bytes, refuse, seconds, within};
@@ -76,7 +76,7 @@ impl SweepArgs {
     pub fn run(self) -> io::Result<()> {
         let sweep = self.sweep().unwrap_or_else(|error| refuse(&error.to_string()));
         if let Some(file) = &self.plot {
-            check_file(file)?;
+            can_store(file)?;
         }
         raise_descriptor_limit()?;
         let stop = sweep.stop.clone();
@@ -100,8 +100,7 @@ impl SweepArgs {
             say(format_args!("{}", table::text(&sweep, &cells).trim_end()));
         }
         if let Some(file) = &self.plot {
-            let picture = svg(&table::figures(&sweep, &cells))?;
-            std::fs::write(file, picture).map_err(|error| about(file, error))?;
+            store(file, svg(&table::figures(&sweep, &cells))?)?;
         }
         match cells.iter().filter(|cell| cell.verdict == Verdict::Fail).collect::<Vec<&Cell>>()[..] {
             [] => Ok(()),

@@ -32,8 +32,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         so a non-blocking connect stays pending and a blocking one hangs: for a minute or two if nobody accepts (net.ipv4.tcp_syn_retries).\n\n\
         So a queue that was full for a moment shows as connects that take a second or a few. Whether it happens: on the listener itself the drops that \
         ss -lm shows, for the whole machine ListenOverflows of nstat -az. Against it: a generous backlog (4096 is usual now; it costs nothing \
-        while it is empty), and a loop that accepts until the queue is empty before it does other work. Windows refuses \
-        with a reset instead, so that the client knows, but does not try again.",
+        while it is empty), and a loop that accepts until the queue is empty before it does other work.",
     sources: &["listen(2)", "tcp(7), tcp_syn_retries", "RFC 6298, 2.1", "ss(8), skmem"],
 };
 

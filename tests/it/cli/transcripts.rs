@@ -94,6 +94,10 @@ fn the_demo_shows_both_sides_of_every_pair() {
     assert!(server[1].starts_with("Echoing b'Hello, world' to "));
     assert!(client[1].starts_with("Received b'Hello, world' from "));
     assert!(client[3].starts_with("Received b'' from "));
+
+    let (_, _, measured) = demonstrated(&lines, "bench echo");
+    let rate = measured[0].strip_prefix("3 connections: ").unwrap().split(' ').next().unwrap();
+    assert!(rate.parse::<u64>().unwrap() > 0, "{measured:?}");
 }
 
 #[test]

@@ -29,6 +29,10 @@ pub trait Kind: Backend + Debug + Send + 'static {
     const CLOSED: Closed;
     /// What a wait is called by who traces system calls.
     const CALLS: &[&str];
+    /// Whether the system's wait takes less than a millisecond.
+    fn counts_finely() -> bool {
+        true
+    }
 }
 
 /// What a wait says about a descriptor that was closed behind the selector's back.
@@ -46,17 +50,38 @@ impl Kind for selkey::backend::Epoll {
     const TAKES_FILES: bool = false;
     const CLOSED: Closed = Closed::Nothing;
     const CALLS: &[&str] = &["epoll_wait", "epoll_pwait", "epoll_pwait2"];
+
+    #[cfg(target_os = "linux")]
+    fn counts_finely() -> bool {
+        // SAFETY: there is no such set, so that nothing is written.
+        unsafe { libc::syscall(libc::SYS_epoll_pwait2, -1, 0, 1, 0, 0, 0) };
+        std::io::Error::last_os_error().raw_os_error() == Some(libc::EBADF)
+    }
+    #[cfg(not(target_os = "linux"))]
+    fn counts_finely() -> bool {
+        false
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl Kind for selkey::backend::Kqueue {
     const CLOSED: Closed = Closed::Nothing;
     const CALLS: &[&str] = &["kevent"];
+
+    // `polling` decides there.
+    fn counts_finely() -> bool {
+        false
+    }
 }
 
 impl Kind for Poll {
     const CLOSED: Closed = Closed::Everything;
     const CALLS: &[&str] = &["poll", "ppoll", "ppoll_time64"];
+
+    // poll(2) counts in milliseconds, and not every system has ppoll(2).
+    fn counts_finely() -> bool {
+        cfg!(any(target_os = "linux", target_os = "android"))
+    }
 }
 
 impl Kind for Select {
@@ -129,6 +154,7 @@ over_every_backend!({
         alone no_timeout_waits_as_long_as_it_takes;
         alone a_zero_timeout_looks_and_returns;
         here a_positive_timeout_never_ends_early;
+        here a_part_of_a_millisecond_is_not_rounded_up;
         alone the_longest_timeouts_are_clamped;
         here an_empty_selector_waits_its_timeout_out;
         alone an_empty_selector_without_timeout_waits_for_the_waker;

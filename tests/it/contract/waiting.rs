@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use selkey::{EVENT_READ, EVENT_WRITE, Selector};
 
 use super::{Kind, now};
-use crate::harness::{PATIENCE, Sleeper, check, unix_pair};
+use crate::harness::{PATIENCE, Sleeper, await_that, check, unix_pair};
 
 pub fn a_signal_ends_the_wait_with_no_entries<B: Kind>() {
     static HANDLED: AtomicUsize = AtomicUsize::new(0);
@@ -92,6 +92,23 @@ pub fn a_positive_timeout_never_ends_early<B: Kind>() {
             assert!(elapsed >= timeout, "{timeout:?} ended after {elapsed:?}");
         }
     }
+}
+
+/// Unless the kernel counts in milliseconds.
+pub fn a_part_of_a_millisecond_is_not_rounded_up<B: Kind>() {
+    let (ours, _theirs) = unix_pair();
+    let mut selector = Selector::<_, _, B>::new().unwrap();
+    selector.register(ours, EVENT_READ, ()).unwrap();
+    if !B::counts_finely() {
+        println!("skipped: this kernel counts in milliseconds");
+        return;
+    }
+    // A busy machine wakes a sleeper late, but not always.
+    await_that("a wait of 100 µs ends within 700 µs", || {
+        let start = Instant::now();
+        assert!(selector.select(Duration::from_micros(100)).unwrap().is_empty());
+        start.elapsed() < Duration::from_micros(700)
+    });
 }
 
 pub fn the_longest_timeouts_are_clamped<B: Kind>() {

@@ -1,13 +1,17 @@
 //! Whole runs: threads, warm-ups, intervals.
 
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
-use std::{io, process};
 
-use selkey::load::{self, Echo, Failure, Goal, Plan};
+use selkey::load::{self, Echo, Exchange, Failure, Goal, Plan, Reply};
+
+use selkey::socket::{Options, accept_next, listen};
 
 use super::support::Server;
-use crate::harness::{PATIENCE, nobody};
+use crate::harness::{PATIENCE, Spot, nobody};
 
 #[test]
 fn threads_share_connections_and_messages_exactly() {
@@ -50,7 +54,6 @@ fn intervals_follow_each_other_and_make_up_the_whole() {
     let mut plan = server.plan();
     (plan.connections, plan.threads) = (4, 2);
     (plan.interval, plan.goal) = (Duration::from_millis(100), Goal::For(Duration::from_millis(450)));
-    plan.most = Duration::from_secs(60);
     let mut told = Vec::new();
     let report = load::run(&plan, |_| Ok(Echo::new(64)), |interval| told.push(interval.clone())).unwrap();
     assert!(report.tally.errors.is_empty(), "{report:?}");
@@ -67,14 +70,37 @@ fn intervals_follow_each_other_and_make_up_the_whole() {
 }
 
 #[test]
+fn an_exchange_that_panics_ends_the_run() {
+    struct Broken;
+    impl Exchange for Broken {
+        fn request(&mut self, _connection: u64, _number: u64) -> &[u8] {
+            b"x"
+        }
+        fn reply(&mut self, _connection: u64, _number: u64, _input: &[u8]) -> Reply {
+            panic!("as it shall")
+        }
+    }
+    let server = Server::echo();
+    let mut plan = server.plan();
+    (plan.connections, plan.threads, plan.goal) = (2, 2, Goal::For(PATIENCE));
+    for warm_up in [Duration::ZERO, PATIENCE] {
+        plan.warm_up = warm_up;
+        let error = load::run(&plan, |_| Ok(Broken), |_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "a thread of the run panicked");
+    }
+}
+
+#[test]
 fn there_are_never_more_than_some_hundred_intervals() {
     let server = Server::echo();
     let mut plan = server.plan();
     (plan.interval, plan.most) = (Duration::from_nanos(1), Duration::from_secs(6));
-    plan.goal = Goal::For(Duration::from_millis(300));
+    plan.goal = Goal::Messages(2000);
     let mut told = 0;
-    load::run(&plan, |_| Ok(Echo::new(64)), |_| told += 1).unwrap();
-    assert!((1..=600).contains(&told), "{told}");
+    let report = load::run(&plan, |_| Ok(Echo::new(64)), |_| told += 1).unwrap();
+    // Each is a hundredth of a second.
+    let most = report.tally.elapsed.as_millis() / 10 + 1;
+    assert!(told >= 1 && told <= most, "{told} in {report:?}");
 }
 
 #[test]
@@ -88,19 +114,40 @@ fn an_exchange_that_cannot_be_made_ends_the_run() {
 
 #[test]
 fn a_unix_domain_server_is_measured_too() {
-    let path = std::env::temp_dir().join(format!("selkey-load-{}", process::id()));
-    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let spot = Spot::new();
+    let listener = std::os::unix::net::UnixListener::bind(&spot.0).unwrap();
     let server = std::thread::spawn(move || {
         for stream in listener.incoming().take(2) {
             let mut stream = stream.unwrap();
             io::copy(&mut stream.try_clone().unwrap(), &mut stream).unwrap();
         }
     });
-    let mut plan = Plan::new(path.as_path());
+    let mut plan = Plan::new(spot.address());
     (plan.goal, plan.per_connection, plan.most) = (Goal::Messages(20), Some(10), PATIENCE);
     let report = load::run(&plan, |_| Ok(Echo::new(64)), |_| ()).unwrap();
-    std::fs::remove_file(&path).unwrap();
     assert!(report.tally.errors.is_empty() && report.tcp.is_none(), "{report:?}");
     assert_eq!((report.tally.messages, report.tally.connected), (20, 2));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_full_queue_of_a_unix_domain_server_is_waited_for() {
+    let spot = Spot::new();
+    let mut options = Options::default();
+    options.backlog(1);
+    let listener = listen(&spot.address(), &options).unwrap();
+    let server = std::thread::spawn(move || {
+        let served = |_| {
+            let mut stream = UnixStream::from(OwnedFd::from(accept_next(&listener, PATIENCE).unwrap()));
+            stream.set_nonblocking(false).unwrap();
+            std::thread::spawn(move || io::copy(&mut stream.try_clone().unwrap(), &mut stream).unwrap())
+        };
+        (0..20).map(served).collect::<Vec<_>>().into_iter().for_each(|thread| drop(thread.join().unwrap()));
+    });
+    let mut plan = Plan::new(spot.address());
+    (plan.connections, plan.goal, plan.most) = (20, Goal::Messages(100), PATIENCE);
+    let tally = load::run(&plan, |_| Ok(Echo::new(64)), |_| ()).unwrap().tally;
+    assert!(tally.errors.is_empty(), "{tally:?}");
+    assert_eq!((tally.messages, tally.connected), (100, 20));
     server.join().unwrap();
 }

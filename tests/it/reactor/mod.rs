@@ -20,3 +20,4 @@ mod retry;
 mod starved;
 pub mod support;
 mod wait;
+mod within;

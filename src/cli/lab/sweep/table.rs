@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::data;
 use super::super::words::digits;
-use crate::cli::output::columns;
+use crate::cli::output::{columns, csv_text};
 
-/// What is measured: its name in data, its heading and how many of its units that one is, and how it is found in a round.
-const MEASURES: [(&str, &str, f64, fn(&Round) -> f64); 4] = [
+/// What is measured: its name in data, its heading in the table, the unit of that, and where it is in a round.
+type Measured = (&'static str, &'static str, f64, fn(&Round) -> f64);
+
+const MEASURES: [Measured; 4] = [
     ("bytes_per_second", "MB/s", 1e6, |round| round.bytes_per_second),
     ("messages_per_second", "messages/s", 1.0, |round| round.messages_per_second),
     ("p50", "p50 µs", 1e-6, |round| round.p50.as_secs_f64()),
@@ -141,7 +143,7 @@ pub fn csv(sweep: &Sweep, cells: &[Cell]) -> io::Result<String> {
         }
         lines.write_record(&line)?;
     }
-    data::text(lines)
+    csv_text(lines)
 }
 
 /// Throughput and latency over the size; a line for each combination of options.

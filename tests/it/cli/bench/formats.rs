@@ -36,7 +36,8 @@ fn people_read_what_is_measured_and_what_it_came_to() {
 #[test]
 fn an_open_loop_says_so() {
     let server = Server::start(&["--quiet"]);
-    let lines = bench("echo", &server, &["--rate", "1000", "-n", "100"]).succeed();
+    // A busy machine may be late with so short a run.
+    let lines = bench("echo", &server, &["--rate", "1000", "-n", "100"]).end().lines;
     assert!(lines[0].ends_with("open loop at 1000/s, latency from the intended send time"), "{lines:?}");
     assert!(lines.iter().any(|line| line.starts_with("sent late ")), "{lines:?}");
 }

@@ -3,6 +3,8 @@
 mod compare;
 mod faults;
 mod formats;
+#[cfg(target_os = "linux")]
+mod memory;
 mod stalls;
 
 use super::support::{Program, Server};

@@ -20,7 +20,8 @@ fn a_server_stopped_for_a_second_shows_as_a_second() {
     thread::sleep(Duration::from_secs(1));
     server.program.signal(libc::SIGCONT);
     let stopped = stopped.elapsed();
-    let report = json(&run.succeed());
+    // A busy machine may be late at its end, too.
+    let report = json(&run.end().lines);
     assert_eq!(report["messages"], 1500);
     // Some 500 of the 1500 were due while it was stopped, those at the beginning of that for a second.
     let micros = |name: &str| report["latency_us"][name].as_f64().unwrap();
