@@ -1,42 +1,66 @@
-//! Echo over TCP: what each peer's server costs, paired with a bare epoll server in one run.
+//! Servers side by side: the same echo by every peer, the application protocol by three, and our load generator beside one with libc alone.
 //!
-//! `cargo bench --bench echo` prints CPU time as a ratio (noisy, so paired, with the noise floor), what two options of the server program are worth, and below it what can be counted exactly
-//! where strace and valgrind are installed: system calls and user-space instructions. Behind `--`, a first word that is no flag picks the
-//! rows that have it in their name, and `--table` leaves the counting out.
+//! `cargo bench --bench echo` prints ratios (noisy, so paired, with the noise floor) and below them what can be counted exactly where strace and valgrind are
+//! installed: system calls and user-space instructions; then criterion runs. Behind `--`, a first word that is no flag picks the tables and
+//! scenarios that have it in their name, and `--table` leaves the counting and criterion out.
 
 #[path = "echo/cells.rs"]
 mod cells;
-#[path = "echo/clients.rs"]
-mod clients;
+#[path = "echo/counts.rs"]
+mod counts;
+#[path = "echo/generator.rs"]
+mod generator;
+#[path = "echo/options.rs"]
+mod options;
 mod peers;
-#[path = "echo/server.rs"]
-mod server;
+#[path = "../src/cli/bench/app.rs"]
+mod searches;
 mod support;
-#[path = "echo/variants.rs"]
-mod variants;
+#[path = "echo/throughput.rs"]
+mod throughput;
 
 use std::env;
 
-use support::Mode;
+use peers::{APP, ECHO, Peer};
+use selkey::load::pair::Pairing;
+use support::{Mode, filter};
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
-    if let [_, serve, name] = &arguments[..]
-        && serve == "serve"
-    {
-        return server::serve(name);
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [_, "serve", name, port] => return Peer::serve(ECHO, name, port),
+        [_, "serve-app", name, port] => return Peer::serve(APP, name, port),
+        _ => {}
     }
-    let cells = cells::chosen();
-    if Mode::from_args() == Mode::Test {
-        cells::run_once(&cells);
-        return variants::run_once();
+    let mode = Mode::from_args();
+    let sections: [(&str, fn(&Pairing) -> String); 4] = [
+        ("echo", cells::echo),
+        ("app", cells::app),
+        ("generator", generator::measured),
+        ("options", options::measured),
+    ];
+    for (name, section) in sections {
+        // The name of a scenario picks the echo.
+        if filter().is_none_or(|filter| filter == name || (name == "echo" && cells::is_scenario(&filter))) {
+            let text = section(&pairing(mode));
+            if mode != Mode::Test {
+                println!("{text}");
+            }
+        }
     }
-    println!("CPU time of the server for a message or connection, as a ratio to bare epoll, all deadlines armed\n");
-    println!("{}", cells::cpu_ratios(&cells));
-    if support::filter().is_none_or(|filter| filter == "options") {
-        println!("The server program's options\n\n{}", variants::measured());
+    if mode == Mode::Full {
+        println!("{}", counts::counted());
+        throughput::run();
     }
-    if Mode::from_args() == Mode::Full {
-        println!("Counted for each message or connection\n\n{}", cells::exact_counts());
+}
+
+/// Slices of each server; where nothing is measured everything is done once.
+fn pairing(mode: Mode) -> Pairing {
+    let mut pairing = Pairing::default();
+    (pairing.lots, pairing.rounds) = (10, 10);
+    if mode == Mode::Test {
+        (pairing.lots, pairing.rounds) = (1, 1);
+        pairing.slice /= 40;
     }
+    pairing
 }

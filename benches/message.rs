@@ -14,8 +14,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
+use selkey::load::pair::Spread;
 use selkey::message::{Decoded, Decoder, Header, dumps, encode};
-use support::{Mode, Progress, Spread, paired, ratio, table, timed};
+use support::{Mode, Progress, paired, range, ratio, table, timed};
 
 const RESULT: &str = "Follow the white rabbit. 🐰";
 const PIPELINED: usize = 1000;
@@ -121,7 +122,7 @@ fn encode_reply(out: &mut Vec<u8>) {
 
 fn value_reply(out: &mut Vec<u8>) {
     out.clear();
-    value::encode(&serde_json::json!({ "result": black_box(RESULT) }), out);
+    value::encode(&serde_json::json!({ "result": black_box(RESULT) }), false, out);
     black_box(out);
 }
 
@@ -215,8 +216,8 @@ fn ratios() -> String {
         progress.show(row.what);
         let ratios = measure(&row, python.as_mut());
         let show = |at: usize| ratios.get(at).map_or("n/a".into(), |spread: &Spread| ratio(spread.median));
-        let spread = ratios[2..].iter().map(Spread::range).collect::<Vec<_>>().join(" ");
-        lines.push(vec![row.what.into(), ratios[1].range(), show(2), show(4), show(3), spread]);
+        let spread = ratios[2..].iter().map(range).collect::<Vec<_>>().join(" ");
+        lines.push(vec![row.what.into(), range(&ratios[1]), show(2), show(4), show(3), spread]);
     }
     format!("Time as a ratio to selkey's (median of {ROUNDS} paired slices)\n\n{}", table(&lines))
 }

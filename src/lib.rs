@@ -41,7 +41,7 @@ sys::platform::on_kqueue! {
 /// # Errors
 /// There is no such processor, the process may not use it, or the system has no way to say so (Linux and Android have, sched_setaffinity(2)).
 pub fn pin_thread(processor: usize) -> std::io::Result<()> {
-    sys::pin_thread(processor)
+    sys::pin_thread(&[processor])
 }
 
 /// What the operating system supplies, behind one trait.

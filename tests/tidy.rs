@@ -23,8 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("message", &["buffer", "error"]),
     ("reactor", &["buffer", "error", "events", "selector", "socket"]),
     ("apps", &["error", "events", "buffer", "sys", "selector", "select", "socket", "message", "reactor"]),
-    // Datagrams do not go through the loop: a generator of them watches its sockets with a selector of its own.
-    ("load", &["buffer", "error", "events", "selector", "socket", "reactor"]),
+    // Datagrams do not go through the loop: a generator of them watches its sockets with a selector of its own. Pairing servers takes processes and their clocks.
+    ("load", &["buffer", "error", "events", "sys", "selector", "socket", "reactor"]),
     // `sys` for what no program needs and so no room offers: a socket that hears nothing, a thread without a right. What a sweep measures is an echo on
     // the loop, as servers run it.
     ("lab", &["error", "events", "sys", "socket", "select", "selector", "reactor", "load"]),

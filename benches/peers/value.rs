@@ -15,14 +15,17 @@ pub fn decode(input: &[u8]) -> Option<(Value, &[u8], usize)> {
     Some((header, content, used))
 }
 
-pub fn encode(content: &Value, out: &mut Vec<u8>) {
+pub fn encode(content: &Value, keep_alive: bool, out: &mut Vec<u8>) {
     let content = content.to_string();
-    let header = json!({
+    let mut header = json!({
         "byteorder": "little",
         "content-type": "text/json",
         "content-encoding": "utf-8",
         "content-length": content.len(),
     });
+    if keep_alive {
+        header["connection"] = "keep-alive".into();
+    }
     let header = header.to_string();
     out.extend_from_slice(&(header.len() as u16).to_be_bytes());
     out.extend_from_slice(header.as_bytes());

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use selkey::backend::{Epoll, Poll, Select};
+use selkey::load::pair::Spread;
 use selkey::socket::raise_descriptor_limit;
 
-use crate::support::{self, Progress, Spread};
+use crate::support::{self, Progress};
 use crate::watch::{Bare, Mio, Polling, Selkey, Watch};
 
 type Body = Box<dyn FnMut()>;
@@ -192,11 +193,12 @@ pub fn measure(cells: &[Cell]) -> String {
             (0..LOTS).for_each(|lot| measure_lot(cell, &columns, lot, &mut ratios));
             (columns, ratios)
         });
-        let floor = Spread::of(ratios.pop().unwrap());
-        let mut row = vec![cell.name.clone(), floor.range()];
+        let median = |ratios: Vec<f64>| Spread::of(ratios).unwrap();
+        let floor = median(ratios.pop().unwrap());
+        let mut row = vec![cell.name.clone(), support::range(&floor)];
         for (name, _) in &VARIANTS[1..] {
             let at = columns.iter().position(|(column, _)| column == name);
-            row.push(at.map_or("n/a".to_owned(), |at| support::ratio(Spread::of(ratios[at].clone()).median)));
+            row.push(at.map_or("n/a".to_owned(), |at| support::ratio(median(ratios[at].clone()).median)));
         }
         rows.push(row);
     }

@@ -1,14 +1,16 @@
 //! What the benches share: slices measured in alternation, medians, an aligned table.
 //!
-//! On a shared machine no absolute figure holds from one minute to the next. So every variant is measured beside a reference: a round
-//! runs one short slice of each, the next round starts with another one and goes the other way round, so that nobody always follows the same
-//! one, and what counts is the median of the rounds' ratios. The reference against itself shows how much of a ratio is noise.
+//! Every variant is measured beside a reference, in slices that alternate, and what counts is the median of the rounds' ratios
+//! (see `selkey::load::pair`). The reference against itself shows how much of a ratio is noise.
 
 #![allow(dead_code)] // each bench uses its part
 
+use std::convert::Infallible;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 use std::{env, iter};
+
+use selkey::load::pair::{Spread, alternate};
 
 /// What the command line asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,26 +42,9 @@ pub fn filter() -> Option<String> {
     env::args().skip(1).find(|arg| arg != "--bench").filter(|arg| !arg.starts_with('-'))
 }
 
-/// A ratio to the reference over all rounds: the median and the two quartiles.
-#[derive(Clone, Copy)]
-pub struct Spread {
-    pub low: f64,
-    pub median: f64,
-    pub high: f64,
-}
-
-impl Spread {
-    pub fn of(mut values: Vec<f64>) -> Spread {
-        assert!(!values.is_empty());
-        values.sort_by(f64::total_cmp);
-        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
-        Spread { low: at(1), median: at(2), high: at(3) }
-    }
-
-    /// The quartiles, for the column that shows the noise.
-    pub fn range(&self) -> String {
-        format!("{}–{}", ratio(self.low), ratio(self.high))
-    }
+/// The quartiles, for the column that shows the noise.
+pub fn range(spread: &Spread) -> String {
+    format!("{}–{}", ratio(spread.low), ratio(spread.high))
 }
 
 /// Two digits behind the point, three where a hundredth is much.
@@ -69,23 +54,17 @@ pub fn ratio(value: f64) -> String {
 
 /// Runs `rounds` rounds of one slice each and answers, for every slice, its cost as a ratio to the first slice's of the same round.
 ///
-/// A slice answers what one operation cost, in whatever unit. Each round starts one place further on, every second one backwards.
+/// A slice answers what one operation cost, in whatever unit.
 pub fn paired(rounds: usize, slices: &mut [Box<dyn FnMut() -> f64 + '_>]) -> Vec<Spread> {
     let mut ratios = vec![Vec::with_capacity(rounds); slices.len()];
     paired_into(&mut ratios, rounds, slices);
-    ratios.into_iter().map(Spread::of).collect()
+    ratios.into_iter().map(|ratios| Spread::of(ratios).unwrap()).collect()
 }
 
 /// As [`paired`], adding to ratios from earlier, for slices that are made anew every few rounds.
 pub fn paired_into(ratios: &mut [Vec<f64>], rounds: usize, slices: &mut [Box<dyn FnMut() -> f64 + '_>]) {
-    let many = slices.len();
-    for round in 0..rounds {
-        let mut costs = vec![0.0; many];
-        for turn in 0..many {
-            let turn = if round % 2 == 0 { turn } else { many - 1 - turn };
-            let at = (round + turn) % many;
-            costs[at] = slices[at]();
-        }
+    let Ok(rounds) = alternate(rounds, slices.len(), |at| Ok::<_, Infallible>(slices[at]()));
+    for costs in rounds {
         for (ratios, cost) in iter::zip(&mut *ratios, &costs) {
             ratios.push(cost / costs[0]);
         }

@@ -37,6 +37,8 @@ pub(super) struct Book {
     /// Messages sent, or about to be on a connection that is being dialled, and not answered.
     pub(super) in_flight: u64,
     pub(super) tally: Tally,
+    /// A latency, and how many in a row had it: what was sent at once often comes back at once.
+    alike: (Nanos, u64),
     /// Where the interval ends that the tally is of.
     roll_at: Nanos,
     began: Nanos,
@@ -82,6 +84,7 @@ impl Book {
             pace: None,
             in_flight: 0,
             tally: Tally::new(),
+            alike: (0, 0),
             roll_at: NEVER,
             began: 0,
             interval: NEVER,
@@ -137,6 +140,7 @@ impl Book {
     }
 
     fn close(&mut self, at: Nanos) -> Tally {
+        self.record_alike();
         let mut tally = mem::replace(&mut self.tally, Tally::new());
         tally.elapsed = Duration::from_nanos(at - self.began);
         self.began = at;
@@ -225,7 +229,7 @@ impl Book {
     pub(super) fn sent(&mut self, message: Sent, bytes: usize) {
         self.tally.sent += bytes as u64;
         if self.pace.is_some() {
-            self.tally.delay.record(message.at - message.due);
+            self.tally.delay.record(message.at - message.due, 1);
         }
     }
 
@@ -239,7 +243,20 @@ impl Book {
         self.in_flight -= 1;
         self.tally.messages += 1;
         self.tally.received += bytes as u64;
-        self.tally.latency.record(now - message.due);
+        let time = now - message.due;
+        if time != self.alike.0 {
+            self.record_alike();
+            self.alike.0 = time;
+        }
+        self.alike.1 += 1;
+    }
+
+    #[inline]
+    fn record_alike(&mut self) {
+        if let (time, count @ 1..) = self.alike {
+            self.tally.latency.record(time, count);
+            self.alike.1 = 0;
+        }
     }
 
     /// Of so many messages on their way nothing will be heard.

@@ -7,6 +7,7 @@ mod book;
 mod client;
 mod datagrams;
 mod exchange;
+pub mod pair;
 mod plan;
 mod run;
 mod session;

@@ -90,8 +90,8 @@ impl Times {
     }
 
     #[inline]
-    pub(super) fn record(&mut self, nanos: u64) {
-        self.histogram().saturating_record(nanos);
+    pub(super) fn record(&mut self, nanos: u64, count: u64) {
+        self.histogram().saturating_record_n(nanos, count);
     }
 
     pub(super) fn add(&mut self, other: &Times) {

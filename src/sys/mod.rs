@@ -39,6 +39,8 @@ pub(crate) mod platform;
 mod poll;
 #[cfg(feature = "cli")]
 pub(crate) mod probe;
+#[cfg(feature = "cli")]
+pub(crate) mod process;
 mod select;
 pub(crate) mod socket;
 mod source;
@@ -54,6 +56,8 @@ pub use source::{AsSource, RawSource};
 pub use waker::Waker;
 
 pub(crate) use affinity::pin_thread;
+#[cfg(feature = "cli")]
+pub(crate) use affinity::processors;
 pub(crate) use fdmap::FdMap;
 pub(crate) use limits::{descriptor_limit, raise_descriptor_limit};
 pub(crate) use wait::{Woken, wait_readable, wait_writable};

@@ -1,6 +1,7 @@
 //! `bench`: servers under load, measured and checked.
 
 mod app;
+mod compare;
 mod data;
 mod options;
 mod show;
@@ -62,6 +63,8 @@ enum What {
         after_help = "Example: selkey bench udp 127.0.0.1 65432 --duration 1"
     )]
     Udp(UdpBench),
+    /// Start two servers and measure them side by side
+    Compare(compare::Compare),
 }
 
 #[derive(clap::Args)]
@@ -124,6 +127,7 @@ impl Bench {
                 let what = format!("connect, echo of {size} bytes, close");
                 stream(common, what, Some(1), options.0, || Ok(Echo::new(size)))
             }
+            What::Compare(compare) => compare.run(),
             What::Udp(UdpBench { common, size: Size { size }, options }) => {
                 let plan = common.plan(options.0, PATIENCE.1)?;
                 let exchange = Echo::new(size);

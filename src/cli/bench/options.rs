@@ -11,7 +11,7 @@ use crate::cli::address;
 use crate::cli::usage::{bytes, refuse, seconds, seconds_or_none, within};
 
 /// More in flight than this, and messages of one window would be alike.
-const MOST_IN_FLIGHT: usize = 4000;
+pub const MOST_IN_FLIGHT: usize = 4000;
 
 /// No message is longer.
 const LONGEST: usize = 64 << 20;
@@ -90,13 +90,23 @@ pub struct PerConnection {
     pub per_connection: Option<u64>,
 }
 
-fn size(text: &str) -> Result<usize, String> {
+pub fn size(text: &str) -> Result<usize, String> {
     bytes(text).and_then(|size| if size > LONGEST { Err("expected no more than 64m".to_owned()) } else { Ok(size) })
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (1e-3..=1e9).contains(rate));
     rate.ok_or_else(|| "expected messages a second, like 1000 or 0.5".to_owned())
+}
+
+/// Whether there are descriptors for so many connections, on so many loops.
+pub fn room_for(connections: usize, loops: usize) -> io::Result<()> {
+    let limit = raise_descriptor_limit()?;
+    if connections as u64 + BESIDES.0 * loops as u64 + BESIDES.1 > limit {
+        let what = format!("{connections} connections at once, but the limit is {limit} descriptors (ulimit -n)");
+        return Err(io::Error::new(io::ErrorKind::QuotaExceeded, what));
+    }
+    Ok(())
 }
 
 impl Common {
@@ -133,11 +143,7 @@ impl Common {
             (None, Goal::For(time)) if self.csv || self.plot.is_some() => (*time / 20).min(Duration::from_secs(1)),
             (None, _) => Duration::from_secs(1),
         };
-        let (descriptors, limit) = (self.connections as u64, raise_descriptor_limit()?);
-        if descriptors + BESIDES.0 * self.threads as u64 + BESIDES.1 > limit {
-            let what = format!("{descriptors} connections at once, but the limit is {limit} descriptors (ulimit -n)");
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, what));
-        }
+        room_for(self.connections, self.threads)?;
         plan.address = Address::resolved(&plan.address)?;
         Ok(plan)
     }

@@ -108,6 +108,9 @@ fn every_measurement_works_when_pasted() {
         let lines = paste(&on(&example, server.address.port()), directory.path()).succeed();
         assert!(lines.iter().any(|line| line.starts_with("throughput ")), "{lines:?}");
     }
+    // This one starts its servers itself.
+    let lines = paste(&example("bench compare"), directory.path()).succeed();
+    assert!(lines.iter().any(|line| line.starts_with("CPU time of the server ")), "{lines:?}");
 }
 
 /// Whether the help of the command speaks of what only a program that accepts has.

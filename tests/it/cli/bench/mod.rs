@@ -1,5 +1,6 @@
 //! `bench`: what it prints, how it ends.
 
+mod compare;
 mod faults;
 mod formats;
 #[cfg(target_os = "linux")]
