@@ -42,7 +42,7 @@ fn main() {
     for (name, section) in sections {
         // The name of a scenario picks the echo.
         if filter().is_none_or(|filter| filter == name || (name == "echo" && cells::is_scenario(&filter))) {
-            let text = section(&pairing(mode));
+            let text = section(&pairing(mode, if name == "echo" { 10 } else { 5 }));
             if mode != Mode::Test {
                 println!("{text}");
             }
@@ -55,9 +55,9 @@ fn main() {
 }
 
 /// Slices of each server; where nothing is measured everything is done once.
-fn pairing(mode: Mode) -> Pairing {
+fn pairing(mode: Mode, lots: usize) -> Pairing {
     let mut pairing = Pairing::default();
-    (pairing.lots, pairing.rounds) = (10, 10);
+    (pairing.lots, pairing.rounds) = (lots, 10);
     if mode == Mode::Test {
         (pairing.lots, pairing.rounds) = (1, 1);
         pairing.slice /= 40;

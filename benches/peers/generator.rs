@@ -10,6 +10,7 @@ use libc::{EPOLL_CTL_ADD, EPOLLIN, c_int, c_void, epoll_event};
 pub struct Generator {
     epoll: c_int,
     streams: Vec<TcpStream>,
+    in_flight: usize,
     /// How much of a message each connection has received.
     partial: Vec<usize>,
     message: Vec<u8>,
@@ -19,7 +20,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Connects and sends what is in flight.
+    /// Connects.
     pub fn open(port: u16, connections: usize, size: usize, in_flight: usize) -> Generator {
         let message = vec![b'm'; size];
         // SAFETY: the call takes no pointers.
@@ -36,17 +37,18 @@ impl Generator {
             .collect();
         let room = size * in_flight;
         let (back, expected) = (vec![0; room], message.repeat(in_flight));
-        let generator = Generator { epoll, streams, partial: vec![0; connections], message, back, expected };
-        generator.streams.iter().for_each(|stream| generator.send(stream.as_raw_fd(), in_flight));
-        generator
+        Generator { epoll, streams, in_flight, partial: vec![0; connections], message, back, expected }
     }
 
-    /// Sends a message for each that came back, for this long; answers how many came back.
+    /// Sends a message for each that came back, for this long, and waits until all are back; answers how many that were.
     pub fn slice(&mut self, time: Duration) -> u64 {
         let (start, mut done) = (Instant::now(), 0);
+        let mut under_way = self.streams.len() * self.in_flight;
+        self.streams.iter().for_each(|stream| self.send(stream.as_raw_fd(), self.in_flight));
         let mut events = [epoll_event { events: 0, u64: 0 }; 1024];
         let size = self.message.len();
-        while start.elapsed() < time {
+        while under_way > 0 {
+            let goes_on = start.elapsed() < time;
             // SAFETY: the kernel fills in no more than the length named.
             let count = unsafe { libc::epoll_wait(self.epoll, events.as_mut_ptr(), events.len() as c_int, 100) };
             for event in &events[..count.max(0) as usize] {
@@ -61,8 +63,12 @@ impl Generator {
                 assert!(self.back[..n] == self.expected[..n], "something else came back");
                 let came = self.partial[at] + n;
                 self.partial[at] = came % size;
-                self.send(fd, came / size);
                 done += (came / size) as u64;
+                if goes_on {
+                    self.send(fd, came / size);
+                } else {
+                    under_way -= came / size;
+                }
             }
         }
         done

@@ -135,41 +135,44 @@ impl Figures {
 /// # Errors
 /// A server cannot be started, see [`Server::start`], or clients fail; the error quotes the command.
 pub fn measure(
-    plan: &Pairing,
+    pairing: &Pairing,
     sides: &[Side<'_>],
     tell: &mut dyn FnMut(usize, usize) -> io::Result<()>,
 ) -> io::Result<Paired> {
+    if sides.is_empty() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "no server to measure"));
+    }
     let mut paired = Paired { sides: sides.len(), rounds: Vec::new() };
-    for lot in 0..plan.lots {
+    for lot in 0..pairing.lots {
         // The first once more is the last.
         let places: Vec<usize> = (0..=sides.len()).collect();
         let takes = |place: &usize| [0, sides.len()].contains(place) || lot < sides[*place].lots;
         let mut places: Vec<usize> = places.into_iter().filter(takes).collect();
         let many = places.len();
         places.rotate_left(lot % many);
-        let all = plan.lots * plan.rounds;
+        let all = pairing.lots * pairing.rounds;
         let mut running = Vec::new();
         for place in &places {
             let side = &sides[place % sides.len()];
-            let goes_on = &mut || tell(lot * plan.rounds, all);
-            running.push((side, Server::start(&side.command, &plan.server_processors, plan.patience, goes_on)?));
+            let goes_on = &mut || tell(lot * pairing.rounds, all);
+            running.push((side, Server::start(&side.command, &pairing.server_processors, pairing.patience, goes_on)?));
         }
-        let _pinned = Pinned::to(&plan.client_processors)?;
+        let _pinned = Pinned::to(&pairing.client_processors)?;
         let mut talking = Vec::new();
         for (side, mut server) in running {
             let mut clients = (side.clients)(server.address()).map_err(|error| server.about(error))?;
             // Unmeasured: what is done at the first message only.
-            slice(&mut clients, &server, plan).map_err(|error| server.about(error))?;
+            slice(&mut clients, &server, pairing).map_err(|error| server.about(error))?;
             server.find_processes();
             // Clients go before their server.
             talking.push((clients, server));
         }
         let mut slices = 0;
-        let rounds = alternate(plan.rounds, many, |at| {
-            tell(lot * plan.rounds + slices / many, all)?;
+        let rounds = alternate(pairing.rounds, many, |at| {
+            tell(lot * pairing.rounds + slices / many, all)?;
             slices += 1;
             let (clients, server) = &mut talking[at];
-            slice(clients, server, plan).map_err(|error| server.about(error))
+            slice(clients, server, pairing).map_err(|error| server.about(error))
         })?;
         for round in rounds {
             let mut figures = vec![None; sides.len() + 1];
@@ -177,7 +180,7 @@ pub fn measure(
             paired.rounds.push(Round { lot, figures });
         }
     }
-    tell(plan.lots * plan.rounds, plan.lots * plan.rounds)?;
+    tell(pairing.lots * pairing.rounds, pairing.lots * pairing.rounds)?;
     Ok(paired)
 }
 
@@ -244,5 +247,51 @@ impl Paired {
         let values = |rounds: &[Round]| rounds.iter().filter_map(|round| value(&round.figures)).collect::<Vec<_>>();
         let medians: Vec<f64> = lots.filter_map(|lot| Some(Spread::of(values(lot))?.median)).collect();
         Spread::of(if medians.len() < FEW { values(&self.rounds) } else { medians })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two sides and the first once more; the second is there in the first lots only.
+    fn paired(lots: usize, second: usize) -> Paired {
+        let figures = |cpu| Some(Figures { cpu, rate: 1.0, p50: 1.0, p99: 1.0 });
+        let round = |lot, at: usize| Round {
+            lot,
+            // One round of three is far off.
+            figures: vec![
+                figures(2.0),
+                figures([4.0, 100.0, 4.0][at]).filter(|_| lot < second),
+                figures(2.0 + lot as f64),
+            ],
+        };
+        Paired { sides: 2, rounds: (0..lots).flat_map(|lot| (0..3).map(move |at| round(lot, at))).collect() }
+    }
+
+    #[test]
+    fn a_lot_counts_as_its_median() {
+        let ratio = paired(5, 5).ratio(1, 0, Figures::cpu).unwrap();
+        assert_eq!(ratio, Spread { low: 2.0, median: 2.0, high: 2.0 });
+        assert_eq!(paired(5, 5).floor(Figures::cpu), Spread { low: 1.5, median: 2.0, high: 2.5 });
+    }
+
+    #[test]
+    fn few_lots_count_as_their_rounds() {
+        let ratio = paired(5, 2).ratio(1, 0, Figures::cpu).unwrap();
+        assert_eq!((ratio.low, ratio.median), (2.0, 2.0));
+        let all = paired(2, 2).ratio(1, 0, |figures| figures.cpu * figures.cpu).unwrap();
+        assert_eq!(all, Spread { low: 4.0, median: 4.0, high: 4.0 });
+    }
+
+    #[test]
+    fn who_never_took_part_has_no_ratio() {
+        assert_eq!(paired(5, 0).ratio(1, 0, Figures::cpu), None);
+        assert!(paired(5, 0).figure(1, Figures::cpu).is_none());
+    }
+
+    #[test]
+    fn without_servers_there_is_nothing_to_measure() {
+        assert!(measure(&Pairing::default(), &[], &mut |_, _| Ok(())).is_err());
     }
 }
