@@ -25,6 +25,9 @@ use peers::{APP, ECHO, Peer};
 use selkey::load::pair::Pairing;
 use support::{Mode, filter};
 
+/// Measures, and answers a table.
+type Section = fn(&Pairing) -> String;
+
 fn main() {
     let arguments: Vec<String> = env::args().collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -33,7 +36,7 @@ fn main() {
         _ => {}
     }
     let mode = Mode::from_args();
-    let sections: [(&str, fn(&Pairing) -> String); 4] = [
+    let sections: [(&str, Section); 4] = [
         ("echo", cells::echo),
         ("app", cells::app),
         ("generator", generator::measured),
