@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
 use selkey::Reactor;
@@ -19,9 +20,11 @@ fn a_message_costs_three_system_calls() {
         return serve(Path::new(&file));
     }
     let (few, many) = (500, 2500);
-    let Some((first, second)) = calls(few).zip(calls(many)) else { return };
+    let Some(((first, _), (second, time))) = calls(few).zip(calls(many)) else { return };
     let each = (second - first) as f64 / (many - few) as f64;
-    assert!((2.99..3.02).contains(&each), "{each} system calls a message");
+    // Ten times a second the loop looks after its deadlines: a wait and a read, and on a busy machine there is time for many.
+    let ticks = 3.0 * (time.as_secs_f64() * 10.0 + 1.0) / (many - few) as f64;
+    assert!((2.99..3.01 + ticks).contains(&each), "{each} system calls a message in {time:?}");
 }
 
 /// Until the one connection has ended.
@@ -37,8 +40,8 @@ fn serve(file: &Path) {
     }
 }
 
-/// How many system calls a server makes that echoes that many messages.
-fn calls(messages: usize) -> Option<usize> {
+/// How many system calls a server makes that echoes that many messages, and how long that takes.
+fn calls(messages: usize) -> Option<(usize, Duration)> {
     let name = |what| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{what}-{}-{messages}", process::id()));
     let (address, counts) = (name("address"), name("counts"));
     let mut server = start(&address, &counts)?;
@@ -52,17 +55,19 @@ fn calls(messages: usize) -> Option<usize> {
             Err(_) => std::thread::yield_now(),
         }
     };
+    let start = Instant::now();
     let mut client = connect(text.parse().unwrap());
     for _ in 0..messages {
         assert_eq!(ask(&mut client, b"Message"), b"Message");
     }
     drop(client);
     assert!(server.wait().unwrap().success());
+    let time = start.elapsed();
     let counted = fs::read_to_string(&counts).unwrap();
     fs::remove_file(&address).unwrap();
     fs::remove_file(&counts).unwrap();
     let total = counted.lines().find(|line| line.trim_end().ends_with("total")).expect("a line with the total");
-    Some(total.split_whitespace().nth(3).unwrap().parse().unwrap())
+    Some((total.split_whitespace().nth(3).unwrap().parse().unwrap(), time))
 }
 
 fn start(address: &Path, counts: &Path) -> Option<Child> {
