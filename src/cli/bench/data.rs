@@ -34,7 +34,7 @@ pub fn json(what: &str, plan: &Plan, report: &Report, rows: &[Row]) -> Value {
     let interval = |row: &Row| {
         json!({
             "from_s": row.from.as_secs_f64(), "to_s": row.to().as_secs_f64(), "messages": row.messages, "messages_per_s": row.rate,
-            "latency_us": table(row.latency), "errors": row.errors,
+            "latency_us": row.latency.map(table), "errors": row.errors,
         })
     };
     let tcp = report.tcp.as_ref().map(|tcp| {
@@ -81,7 +81,7 @@ pub fn csv(rows: &[Row]) -> io::Result<String> {
     for row in rows {
         let numbers = [row.from.as_secs_f64(), row.to().as_secs_f64()].map(|seconds| format!("{seconds:.3}"));
         let counts = [row.messages.to_string(), format!("{:.1}", row.rate)];
-        let latency = row.latency.map(|time| micros(time).to_string());
+        let latency = row.latency.map_or_else(Default::default, |latency| latency.map(|time| micros(time).to_string()));
         let fields = numbers.into_iter().chain(counts).chain(latency).chain([row.errors.to_string()]);
         writer.write_record(fields)?;
     }
@@ -91,7 +91,10 @@ pub fn csv(rows: &[Row]) -> io::Result<String> {
 /// Latency by quantile, and how throughput and latency went.
 pub fn figures(title: &str, report: &Report, rows: &[Row]) -> Vec<Figure> {
     let millis = |time: Duration| time.as_nanos().max(1) as f64 / 1e6;
-    let over_time = |at: usize| rows.iter().map(|row| (row.to().as_secs_f64(), millis(row.latency[at]))).collect();
+    let over_time = |at: usize| {
+        let answered = rows.iter().filter_map(|row| Some((row.to().as_secs_f64(), millis(row.latency?[at]))));
+        answered.collect()
+    };
     let by_quantile = quantiles(&report.tally.latency).into_iter().enumerate();
     let series = |name: &str, points| Series { name: name.to_owned(), points };
     let figure = |title: String, x, y, series| Figure { title, x, y, shape: Shape::Lines, series };

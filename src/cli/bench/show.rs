@@ -17,8 +17,8 @@ pub struct Row {
     pub time: Duration,
     pub messages: u64,
     pub rate: f64,
-    /// As `QUANTILES`.
-    pub latency: [Duration; 6],
+    /// As `QUANTILES`; `None` where nothing was answered.
+    pub latency: Option<[Duration; 6]>,
     pub errors: u64,
 }
 
@@ -30,7 +30,7 @@ impl Row {
             time: tally.elapsed,
             messages: tally.messages,
             rate: tally.rate(),
-            latency: quantiles(&tally.latency),
+            latency: (tally.messages > 0).then(|| quantiles(&tally.latency)),
             errors: tally.errors.total(),
         }
     }
@@ -94,7 +94,7 @@ impl Shown {
 }
 
 fn line(row: &Row) -> String {
-    let [p50, _, p99, .., max] = row.latency.map(time);
+    let [p50, _, p99, .., max] = row.latency.map_or(QUANTILES.map(|_| "-".to_owned()), |latency| latency.map(time));
     let errors = if row.errors > 0 { format!("  {} errors", row.errors) } else { String::new() };
     let (to, rate) = (row.to().as_secs_f64(), row.rate);
     format!("{to:>9.2} {rate:>12.0} {p50:>10} {p99:>10} {max:>10}{errors}")

@@ -8,7 +8,7 @@ use super::{Server, bench, json};
 #[test]
 fn a_server_stopped_for_a_second_shows_as_a_second() {
     let mut server = Server::start(&[]);
-    let options = ["-c", "4", "--rate", "500", "-n", "1500", "--json"];
+    let options = ["-c", "4", "--rate", "500", "-n", "1500", "--interval", "0.1", "--json"];
     let run = bench("echo", &server, &options);
     // Then it has begun, and goes on for three seconds.
     for _ in 0..4 {
@@ -28,4 +28,7 @@ fn a_server_stopped_for_a_second_shows_as_a_second() {
     assert!(stopped >= Duration::from_secs(1));
     assert!(micros("p99.9") >= 500_000.0 && micros("max") >= 900_000.0, "{report}");
     assert!(micros("p90") >= 100_000.0, "{report}");
+    // What is not there has no latency, not one of 0.
+    let silent = |interval: &serde_json::Value| interval["messages"] == 0 && interval["latency_us"].is_null();
+    assert!(report["intervals"].as_array().unwrap().iter().any(silent), "{report}");
 }
