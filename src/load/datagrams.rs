@@ -5,10 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use super::book::{Book, Sent, Tell, nanos};
+use super::drive::{Drive, Share};
 use super::exchange::{Exchange, Reply};
 use super::plan::{Goal, Plan};
-use super::run::Drive;
-use super::session::Share;
 use super::tally::{Failure, Tally};
 use super::tcp::Tcp;
 use crate::events::{EVENT_READ, Events};

@@ -6,6 +6,7 @@
 mod book;
 mod client;
 mod datagrams;
+mod drive;
 mod exchange;
 pub mod pair;
 mod plan;

@@ -9,9 +9,10 @@ use std::{io, thread};
 
 use super::book::Tell;
 use super::datagrams::Datagrams;
+use super::drive::{Drive, Share};
 use super::exchange::Exchange;
 use super::plan::{Goal, Plan};
-use super::session::{Session, Share};
+use super::session::Session;
 use super::tally::Tally;
 use super::tcp::Tcp;
 
@@ -40,12 +41,6 @@ pub struct Interval {
     pub from: Duration,
     /// What was done in it: replies count where they came, failures where they were noticed.
     pub tally: Tally,
-}
-
-/// What is driven on each thread.
-pub(super) trait Drive {
-    fn go(&mut self, goal: Goal, tell: Option<(Duration, Tell)>) -> io::Result<Tally>;
-    fn tcp(&self) -> Option<Tcp>;
 }
 
 /// Does all that a plan asks for over stream connections. `make` makes the exchange of each thread, on that thread, whose number it is told; `told` hears of each

@@ -8,9 +8,9 @@ use std::{io, mem, thread};
 
 use super::book::{Book, Sent, Tell, nanos};
 use super::client::{Client, Desk, Place};
+use super::drive::{Drive, Share};
 use super::exchange::Exchange;
 use super::plan::{Goal, Plan};
-use super::run::Drive;
 use super::tally::{Failure, Tally};
 use super::tcp::Tcp;
 use crate::error::errno;
@@ -71,30 +71,6 @@ pub struct Session<E: Exchange> {
     resting: Vec<(u32, u64, Option<Sent>)>,
     /// Everything is over at this moment.
     end: u64,
-}
-
-/// Which of how many equal parts.
-#[derive(Clone, Copy)]
-pub(super) struct Share {
-    pub(super) at: usize,
-    pub(super) of: usize,
-}
-
-impl Share {
-    /// Its part of a number; the parts of all make up the number.
-    pub(super) fn part(self, number: u64) -> u64 {
-        let of = self.of as u64;
-        number / of + u64::from((self.at as u64) < number % of)
-    }
-
-    /// Its part of what a plan asks for; a rate with when its first message is due, which is between those of the others.
-    pub(super) fn of_plan(self, goal: Goal, rate: Option<f64>) -> (Goal, Option<(f64, f64)>) {
-        let goal = match goal {
-            Goal::Messages(number) => Goal::Messages(self.part(number)),
-            time => time,
-        };
-        (goal, rate.map(|rate| (rate / self.of as f64, self.at as f64 / rate)))
-    }
 }
 
 impl<E: Exchange> Session<E> {
