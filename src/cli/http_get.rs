@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind, IsTerminal, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use selkey::apps::http_get::{Head, Limits, Part, Url, get};
 
-use super::output::{complain, say};
+use super::output::{complain, say, styled};
 use super::usage::{bytes, refuse, seconds};
 use super::{signals, socket_options};
 use store::Store;
@@ -91,8 +91,5 @@ fn progress(head: &Head, store: &Store) -> ProgressBar {
         Some(length) => (ProgressBar::new(length), "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left"),
         None => (ProgressBar::no_length(), "{spinner} {bytes}, {bytes_per_sec}"),
     };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    styled(bar, template)
 }

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write, stderr, stdout};
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use selkey::apps::Transcript;
 
 /// One line. A reader that went away (`| head`) is no reason to fail.
@@ -20,6 +21,14 @@ pub fn complain(line: fmt::Arguments<'_>) {
 /// Shows what a program tells, each line behind `label`, or nothing.
 pub fn transcript(label: &'static str, quiet: bool) -> Transcript {
     if quiet { Transcript::silent() } else { Transcript::new(move |line| say(format_args!("{label}{line}"))) }
+}
+
+/// The bar in this style. It draws on a terminal, and nowhere else.
+pub fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 /// Lines of cells that stand under each other, two blanks apart; the columns of `right` end together.

@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use selkey::load::pair::{Clients, PORT, Paired, Pairing, Scenario, Side, measure, processors};
 use selkey::load::{Echo, Stop};
 
 use super::app::Searches;
 use super::options::{MOST_IN_FLIGHT, room_for, size};
-use crate::cli::output::say;
+use crate::cli::output::{say, styled};
 use crate::cli::signals;
 use crate::cli::usage::{refuse, seconds, within};
 
@@ -195,9 +195,5 @@ fn words(option: &str, command: &str) -> Vec<String> {
 
 /// On a terminal.
 fn progress() -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    match ProgressStyle::with_template("{wide_bar} {pos} of {len} rounds, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    styled(ProgressBar::no_length(), "{wide_bar} {pos} of {len} rounds, {eta} left")
 }

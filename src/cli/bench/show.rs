@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use selkey::load::{Goal, Interval, Plan, Report, Times};
 
-use crate::cli::output::say;
+use crate::cli::output::{say, styled};
 
 /// The quantiles that are told, and their names.
 pub const QUANTILES: [(f64, &str); 6] =
@@ -106,10 +106,7 @@ fn bar(goal: &Goal) -> ProgressBar {
         Goal::For(time) => (ProgressBar::new(time.as_millis() as u64), "{wide_bar} {percent} %"),
         Goal::Messages(number) => (ProgressBar::new(*number), "{wide_bar} {pos} of {len}, {eta} left"),
     };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    styled(bar, template)
 }
 
 fn headline(plan: &Plan, what: &str) -> String {

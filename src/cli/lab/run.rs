@@ -5,14 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use selkey::lab::{self, Experiment, ExperimentReport, Figure, Runs, Verdict};
 use textwrap::fill;
 
 use super::explain::find;
 use super::words::{self, Summary};
 use super::{data, html, text, width};
-use crate::cli::output::{can_store, cannot_write, say, store};
+use crate::cli::output::{can_store, cannot_write, say, store, styled};
 use crate::cli::plot::svg;
 use crate::cli::usage::within;
 
@@ -141,9 +141,5 @@ fn chosen(names: &[String]) -> Vec<&'static Experiment> {
 
 /// On a terminal; nowhere else.
 pub fn progress(steps: u64) -> ProgressBar {
-    let bar = ProgressBar::new(steps);
-    match ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left  {msg}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    styled(ProgressBar::new(steps), "{wide_bar} {pos} of {len}, {eta} left  {msg}")
 }
